@@ -1,0 +1,1 @@
+export type { BodyCapture, BodySink, UsageEvent, UsageSink } from './usage-event.js';

@@ -1,0 +1,70 @@
+import type { TokenUsage } from '#libs/dialects/index.js';
+import type { ErrorCode } from '#libs/platform/errors.js';
+
+/**
+ * One upstream call as the ledger keeps it: made by the gateway when the call is over, moved as JSON through the Redis
+ * stream, written by the worker as one row. `id` is the request id, a UUIDv7 from which the row's time is decoded, so a
+ * resend meets its first copy.
+ */
+export interface UsageEvent {
+  /** `req_` + UUIDv7, minted before the call. */
+  readonly id: string;
+  readonly orgId: string;
+  readonly keyId: string;
+  readonly keyName: string;
+  readonly team: string | null;
+  readonly tags: readonly string[];
+  /** Route pattern of the endpoint, e.g. `/v1/chat/completions`. */
+  readonly route: string;
+  readonly dialect: string;
+  readonly provider: string;
+  /** Model name as the caller wrote it. */
+  readonly modelRequested: string;
+  /** Model name sent to the provider. */
+  readonly model: string;
+  readonly stream: boolean;
+  /** HTTP status the caller got; 499 when the caller left first. */
+  readonly status: number;
+  /** HTTP status of the provider, `null` when none arrived. */
+  readonly upstreamStatus: number | null;
+  /** Our own error, when the call ended in one. */
+  readonly error: ErrorCode | 'client_gone' | null;
+  readonly usage: TokenUsage | null;
+  /** `measured`: the provider said so. `partial`: seen before the stream ended early. `none`: nothing was reported. */
+  readonly usageSource: 'measured' | 'partial' | 'none';
+  /** Integer nano-dollars (1e-9 USD). */
+  readonly costNanos: number;
+  /** Version of the price table used; `null` when the model has no price. */
+  readonly priceVersion: string | null;
+  /** From the first byte of the request's handling to the end of the answer. */
+  readonly latencyMs: number;
+  /** To the first byte of the provider's answer; `null` when none arrived. */
+  readonly firstByteMs: number | null;
+  readonly attempts: number;
+  readonly traceId: string | null;
+}
+
+/** Where the data plane leaves its events. Never awaited by a caller. */
+export interface UsageSink {
+  /** True while another event can be taken; when false, new calls are refused (`overloaded`) so that none goes unrecorded. */
+  hasRoom(): boolean;
+  record(event: UsageEvent): void;
+}
+
+/** The bodies of one call, captured for the archive. */
+export interface BodyCapture {
+  readonly id: string;
+  readonly orgId: string;
+  readonly keyId: string;
+  readonly model: string;
+  readonly requestBody: Buffer;
+  readonly responseBody: Buffer;
+  /** True when a body was longer than the capture limit and has been cut. */
+  readonly truncated: boolean;
+}
+
+/** Where the data plane leaves bodies. Best effort within a byte bound: when full, bodies are shed and counted. */
+export interface BodySink {
+  readonly maxBodyBytes: number;
+  capture(bodies: BodyCapture): void;
+}
