@@ -1,0 +1,34 @@
+/** Roles a caller of the admin API can have (IAM-3). More follow with SSO; what a role may do stands only in `PERMISSIONS`. */
+export const ROLES = ['proxy_admin', 'proxy_admin_viewer'] as const;
+export type Role = (typeof ROLES)[number];
+
+const ADMIN: readonly Role[] = ['proxy_admin'];
+const READERS: readonly Role[] = ['proxy_admin', 'proxy_admin_viewer'];
+
+/**
+ * The permission registry: every permission of the admin side and the roles that have it. A viewer reads everything that
+ * is neither a secret nor a body, and changes nothing. `test/e2e/admin/permission-matrix.e2e.ts` walks routes × roles.
+ */
+export const PERMISSIONS = {
+  'keys:read': READERS,
+  'keys:write': ADMIN,
+  'tokens:read': READERS,
+  'tokens:write': ADMIN,
+  'logs:read': READERS,
+  'logs:read_bodies': ADMIN,
+  'config:read': READERS,
+  'config:write': ADMIN,
+  'audit:read': READERS,
+  'metrics:read': READERS,
+} as const satisfies Record<string, readonly Role[]>;
+
+export type Permission = keyof typeof PERMISSIONS;
+
+/** Whether a role has a permission. Unknown roles and permissions have nothing (deny by default). */
+export function roleAllows(role: Role, permission: Permission): boolean {
+  return Object.hasOwn(PERMISSIONS, permission) && PERMISSIONS[permission].includes(role);
+}
+
+export function isRole(value: unknown): value is Role {
+  return typeof value === 'string' && (ROLES as readonly string[]).includes(value);
+}
