@@ -10,4 +10,8 @@ export type {
   SmartflowConfig,
   UpstreamTimeouts,
 } from './config/config.js';
-export type { ProviderType } from './config/schema.js';
+export { readEnvironment } from './config/environment.js';
+export type { Environment } from './config/environment.js';
+export { loadConfig } from './config/load.js';
+export type { LoadRequest, LoadResult } from './config/load.js';
+export type { ConfigFile, ProviderType } from './config/schema.js';

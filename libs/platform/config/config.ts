@@ -92,7 +92,7 @@ export interface SmartflowConfig {
   readonly warnings: readonly ConfigFault[];
   /** The file this came from; `null` when there is none and all is default. */
   readonly file: string | null;
-  /** The parsed file, for the settings page. */
+  /** The parsed file with its secrets masked, for the settings page. */
   readonly source: ConfigFile;
 }
 

@@ -22,7 +22,16 @@ const limits = z.strictObject({
   max_parallel: z.int().positive().optional(),
 });
 
-export const providerTypes = ['openai', 'anthropic', 'google', 'openai-compatible', 'azure-openai', 'bedrock', 'vertex', 'demo'] as const;
+export const providerTypes = [
+  'openai',
+  'anthropic',
+  'google',
+  'openai-compatible',
+  'azure-openai',
+  'bedrock',
+  'vertex',
+  'demo',
+] as const;
 
 const timeouts = z.strictObject({
   connect_ms: z.int().min(100).max(60_000).optional().describe('to open a connection, default 10000'),
@@ -33,17 +42,26 @@ const timeouts = z.strictObject({
 
 const provider = z.strictObject({
   type: z.enum(providerTypes),
-  base_url: z.url({ protocol: /^https?$/ }).optional().describe('required for openai-compatible and azure-openai'),
+  base_url: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('required for openai-compatible and azure-openai'),
   api_key: z.string().optional(),
   api_version: z.string().optional().describe('azure-openai: a dated API version; absent = the v1 API'),
-  stream_usage: z.boolean().optional().describe('false: the server refuses stream_options, do not ask it for usage in streams'),
+  stream_usage: z
+    .boolean()
+    .optional()
+    .describe('false: the server refuses stream_options, do not ask it for usage in streams'),
   headers: z.record(z.string(), z.string()).optional().describe('sent with every call to this provider'),
   models: z.array(z.string()).optional().describe('models listed at /v1/models for this provider'),
   timeouts: timeouts.optional(),
 });
 
 const model = z.strictObject({
-  target: z.string().regex(/^[^/\s]+\/\S+$/, 'write provider/model').describe('provider/model'),
+  target: z
+    .string()
+    .regex(/^[^/\s]+\/\S+$/, 'write provider/model')
+    .describe('provider/model'),
   context_tokens: z.int().positive().optional().describe('context window; from 1000000 on, an [1m] sibling is listed'),
 });
 
@@ -54,18 +72,23 @@ const chainTarget = z.strictObject({
 });
 
 const chain = z.strictObject({
-  steps: z.array(
-    z.strictObject({
-      strategy: z.enum(['weighted', 'round-robin', 'least-busy', 'latency', 'cost']).optional(),
-      targets: z.array(chainTarget).min(1),
-    }),
-  ).min(1),
+  steps: z
+    .array(
+      z.strictObject({
+        strategy: z.enum(['weighted', 'round-robin', 'least-busy', 'latency', 'cost']).optional(),
+        targets: z.array(chainTarget).min(1),
+      }),
+    )
+    .min(1),
   retry: z.strictObject({ max_attempts: z.int().positive().optional() }).optional(),
 });
 
 const key = z.strictObject({
   name,
-  key: z.string().optional().describe('the secret, usually ${SOME_VARIABLE:-}; empty = one is made and kept in the data folder'),
+  key: z
+    .string()
+    .optional()
+    .describe('the secret, usually ${SOME_VARIABLE:-}; empty = one is made and kept in the data folder'),
   team: z.string().optional(),
   user: z.string().optional(),
   app: z.string().optional(),
@@ -96,36 +119,85 @@ const mcpServer = z.strictObject({
 });
 
 export const configSchema = z.strictObject({
-  listen: z.string().regex(/^[^\s]*:\d{1,5}$/, 'write :port or address:port').optional().describe('address to serve on, default 127.0.0.1:8080'),
+  listen: z
+    .string()
+    .regex(/^[^\s]*:\d{1,5}$/, 'write :port or address:port')
+    .optional()
+    .describe('address to serve on, default 127.0.0.1:8080'),
   data_dir: z.string().optional().describe('embedded stores, spool, generated secrets; default ./data'),
-  stores: z.strictObject({
-    redis: z.string().optional().describe('redis:// URL; empty = embedded, "bundled" = never a server found on PATH'),
-    postgres: z.string().optional().describe('postgres:// URL; empty = embedded, "bundled" = never a server found on PATH'),
-    mongodb: z.string().optional().describe('mongodb:// URL of the archive; empty = bodies are kept in PostgreSQL'),
-  }).optional(),
-  egress: z.strictObject({
-    allow: z.array(z.union([z.cidrv4(), z.cidrv6()])).optional().describe('private networks that upstreams may lie in'),
-  }).optional(),
-  limits: z.strictObject({
-    body_bytes: z.int().min(1024).max(1 << 30).optional().describe('largest request body, default 20971520'),
-    drain_ms: z.int().min(0).max(3_600_000).optional().describe('how long streams may run on after SIGTERM, default 120000'),
-  }).optional(),
+  stores: z
+    .strictObject({
+      redis: z.string().optional().describe('redis:// URL; empty = embedded, "bundled" = never a server found on PATH'),
+      postgres: z
+        .string()
+        .optional()
+        .describe('postgres:// URL; empty = embedded, "bundled" = never a server found on PATH'),
+      mongodb: z.string().optional().describe('mongodb:// URL of the archive; empty = bodies are kept in PostgreSQL'),
+    })
+    .optional(),
+  egress: z
+    .strictObject({
+      allow: z
+        .array(z.union([z.cidrv4(), z.cidrv6()]))
+        .optional()
+        .describe('private networks that upstreams may lie in'),
+    })
+    .optional(),
+  limits: z
+    .strictObject({
+      body_bytes: z
+        .int()
+        .min(1024)
+        .max(1 << 30)
+        .optional()
+        .describe('largest request body, default 20971520'),
+      drain_ms: z
+        .int()
+        .min(0)
+        .max(3_600_000)
+        .optional()
+        .describe('how long streams may run on after SIGTERM, default 120000'),
+    })
+    .optional(),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).optional() }).optional(),
-  archive: z.strictObject({
-    bodies: z.boolean().optional().describe('keep request and response bodies, default true'),
-    max_body_bytes: z.int().min(0).max(15 * 1024 * 1024).optional().describe('longer bodies are cut, default 1048576'),
-    retention_days: z.int().positive().max(3650).optional().describe('default 30'),
-  }).optional(),
-  ledger: z.strictObject({ retention_days: z.int().positive().max(36_500).optional().describe('default 400') }).optional(),
+  archive: z
+    .strictObject({
+      bodies: z.boolean().optional().describe('keep request and response bodies, default true'),
+      max_body_bytes: z
+        .int()
+        .min(0)
+        .max(15 * 1024 * 1024)
+        .optional()
+        .describe('longer bodies are cut, default 1048576'),
+      retention_days: z.int().positive().max(3650).optional().describe('default 30'),
+    })
+    .optional(),
+  ledger: z
+    .strictObject({ retention_days: z.int().positive().max(36_500).optional().describe('default 400') })
+    .optional(),
   providers: z.record(name, provider).optional(),
   models: z.record(z.string().min(1).max(256), model).optional(),
   fallback_chains: z.record(name, chain).optional(),
-  teams: z.record(name, z.strictObject({ budgets: z.array(budget).optional(), limits: limits.optional(), models: z.array(z.string()).optional() })).optional(),
+  teams: z
+    .record(
+      name,
+      z.strictObject({
+        budgets: z.array(budget).optional(),
+        limits: limits.optional(),
+        models: z.array(z.string()).optional(),
+      }),
+    )
+    .optional(),
   keys: z.array(key).optional(),
-  prices: z.record(z.string().regex(/^[^/\s]+\/\S+$/, 'write provider/model'), price).optional().describe('overrides, USD per million tokens'),
+  prices: z
+    .record(z.string().regex(/^[^/\s]+\/\S+$/, 'write provider/model'), price)
+    .optional()
+    .describe('overrides, USD per million tokens'),
   cache: z.strictObject({ semantic: z.boolean().optional(), ttl_s: z.int().positive().optional() }).optional(),
   servers: z.record(name, mcpServer).optional(),
-  roles: z.record(name, z.strictObject({ allow: z.array(z.string()).optional(), deny: z.array(z.string()).optional() })).optional(),
+  roles: z
+    .record(name, z.strictObject({ allow: z.array(z.string()).optional(), deny: z.array(z.string()).optional() }))
+    .optional(),
   api_keys: z.array(z.strictObject({ name, key: z.string(), role: z.string() })).optional(),
 });
 
