@@ -1,0 +1,92 @@
+import { anthropic, gemini, openai, type Dialect, type Operation } from '#libs/dialects/index.js';
+
+/** One route of the data plane. Endpoints are data: every one goes through the same `handle`. */
+export interface Endpoint {
+  readonly method: 'POST' | 'GET' | 'HEAD';
+  /** Fastify route pattern; also the `route` of log rows and of a key's allow-list. */
+  readonly route: string;
+  readonly dialect: Dialect;
+  /** `models`, `model` and `hello` are answered by the gateway itself. */
+  readonly operation: Operation | 'models' | 'model' | 'hello';
+}
+
+const OPENAI_CALLS: readonly (readonly [string, Operation])[] = [
+  ['/chat/completions', 'chat'],
+  ['/responses', 'responses'],
+  ['/completions', 'completions'],
+  ['/embeddings', 'embeddings'],
+];
+
+/** OpenAI routes below a base URL; Cursor uses its own with and without `/v1`. */
+function openaiEndpoints(base: string): Endpoint[] {
+  return [
+    ...OPENAI_CALLS.map(([path, operation]): Endpoint => ({ method: 'POST', route: base + path, dialect: openai, operation })),
+    { method: 'GET', route: `${base}/models`, dialect: openai, operation: 'models' },
+    { method: 'GET', route: `${base}/models/*`, dialect: openai, operation: 'model' },
+  ];
+}
+
+/** Gemini routes: model and action stand in the last part of the path (`…/models/{model}:generateContent`). */
+function geminiEndpoints(base: string): Endpoint[] {
+  return [
+    { method: 'POST', route: `${base}/models/*`, dialect: gemini, operation: 'generate' },
+    { method: 'GET', route: `${base}/models`, dialect: gemini, operation: 'models' },
+    { method: 'GET', route: `${base}/models/*`, dialect: gemini, operation: 'model' },
+  ];
+}
+
+export const ENDPOINTS: readonly Endpoint[] = [
+  ...openaiEndpoints('/v1'),
+  ...openaiEndpoints('/cursor'),
+  ...openaiEndpoints('/cursor/v1'),
+  { method: 'POST', route: '/anthropic/v1/messages', dialect: anthropic, operation: 'messages' },
+  { method: 'POST', route: '/anthropic/v1/messages/count_tokens', dialect: anthropic, operation: 'count_tokens' },
+  { method: 'GET', route: '/anthropic/v1/models', dialect: anthropic, operation: 'models' },
+  { method: 'GET', route: '/anthropic/v1/models/*', dialect: anthropic, operation: 'model' },
+  { method: 'HEAD', route: '/anthropic/api/hello', dialect: anthropic, operation: 'hello' },
+  ...geminiEndpoints('/gemini/v1beta'),
+  ...geminiEndpoints('/gemini/v1'),
+  ...geminiEndpoints('/v1beta'),
+];
+
+const BY_ROUTE = new Map(ENDPOINTS.map((endpoint) => [`${endpoint.method} ${endpoint.route}`, endpoint]));
+
+/** The endpoint of a matched route. */
+export function endpointOf(method: string, route: string): Endpoint | undefined {
+  return BY_ROUTE.get(`${method} ${route}`) ?? (method === 'HEAD' ? BY_ROUTE.get(`GET ${route}`) : undefined);
+}
+
+/** Endpoints whose route a path matches, whatever the method. */
+export function endpointsAt(path: string): Endpoint[] {
+  return ENDPOINTS.filter(({ route }) => (route.endsWith('*') ? path.startsWith(route.slice(0, -1)) && path.length >= route.length : path === route));
+}
+
+/** Route patterns of one method, for the controller's decorators. */
+export function routesOf(method: Endpoint['method']): string[] {
+  return ENDPOINTS.filter((endpoint) => endpoint.method === method).map((endpoint) => endpoint.route);
+}
+
+const PREFIXES: readonly (readonly [string, Dialect])[] = [
+  ['/anthropic', anthropic],
+  ['/gemini', gemini],
+  ['/v1beta', gemini],
+  ['/cursor', openai],
+  ['/v1', openai],
+];
+
+/** The dialect in which errors on a path are written, `null` outside the data plane. */
+export function dialectOfPath(path: string): Dialect | null {
+  for (const [prefix, dialect] of PREFIXES) {
+    if (path === prefix || path.startsWith(`${prefix}/`) || path.startsWith(`${prefix}?`)) return dialect;
+  }
+  return null;
+}
+
+/** Actions of the Gemini API as they stand after the colon. */
+export const GEMINI_OPERATIONS: ReadonlyMap<string, Operation> = new Map([
+  ['generateContent', 'generate'],
+  ['streamGenerateContent', 'stream_generate'],
+  ['countTokens', 'gemini_count_tokens'],
+  ['embedContent', 'gemini_embed'],
+  ['batchEmbedContents', 'gemini_batch_embed'],
+]);

@@ -1,0 +1,36 @@
+import { addField, parseSpan, splice, type Edit } from '#libs/dialects/index.js';
+import type { Target } from '#libs/routing/index.js';
+import type { Exchange } from './exchange.js';
+import type { Reading } from './read.js';
+
+/**
+ * The documented edits of a same-dialect body, made by splicing bytes: the model's name where it differs at the provider,
+ * and the usage option of streamed chat. Everything else reaches the upstream byte for byte.
+ */
+export function prepareBody(exchange: Exchange, reading: Reading, target: Target): Buffer {
+  const edits: Edit[] = [];
+  const model = reading.fields.get('model');
+  if (model !== undefined && exchange.modelRequested !== target.model) {
+    edits.push({ start: model.start, end: model.end, text: JSON.stringify(target.model) });
+  }
+  const asksUsage = exchange.operation === 'chat' || exchange.operation === 'completions';
+  if (asksUsage && exchange.stream && target.provider.streamUsage) {
+    const edit = usageOption(exchange, reading);
+    if (edit !== null) {
+      edits.push(edit);
+      exchange.hideUsageChunk = true;
+    }
+  }
+  return splice(exchange.body, edits);
+}
+
+/** Streams report usage only when asked; a call without usage could not be billed. `null` when the caller asked already. */
+function usageOption(exchange: Exchange, reading: Reading): Edit | null {
+  const span = reading.fields.get('stream_options');
+  if (span === undefined) return addField(reading, 'stream_options', '{"include_usage":true}');
+  const options = parseSpan(exchange.body, span);
+  // Anything but an object is the caller's mistake: the upstream says so in its own words.
+  if (options !== null && (typeof options !== 'object' || Array.isArray(options))) return null;
+  if ((options as { include_usage?: unknown } | null)?.include_usage === true) return null;
+  return { start: span.start, end: span.end, text: JSON.stringify({ ...options, include_usage: true }) };
+}

@@ -1,0 +1,61 @@
+import { parseSpan, responsesToChat, scanObject, type Operation, type ScannedObject } from '#libs/dialects/index.js';
+import { AppError } from '#libs/platform/errors.js';
+import { GEMINI_OPERATIONS } from './endpoints.js';
+import { decode, type Exchange } from './exchange.js';
+
+const WATCHED: ReadonlySet<string> = new Set(['model', 'stream', 'stream_options', 'messages', 'input']);
+const NOTHING: ReadonlySet<string> = new Set();
+
+/** What `read` found and `prepare` needs to edit the body. */
+export type Reading = ScannedObject;
+
+/**
+ * Stage 2: which model, and whether as a stream. The body stays a Buffer; only the fields named above are looked at.
+ * @throws AppError for everything a caller can get wrong here
+ */
+export function read(exchange: Exchange): Reading {
+  const encoding = exchange.header('content-encoding');
+  if (encoding !== undefined && encoding !== 'identity') throw new AppError('unsupported_encoding');
+  exchange.body = exchange.received;
+  return exchange.endpoint.dialect.name === 'gemini' ? readGemini(exchange) : readBody(exchange, exchange.endpoint.operation as Operation);
+}
+
+function readBody(exchange: Exchange, operation: Operation): Reading {
+  let scanned = scanObject(exchange.body, WATCHED);
+  if (operation === 'chat' && scanned.fields.has('input') && !scanned.fields.has('messages')) {
+    exchange.body = asChat(exchange.body);
+    scanned = scanObject(exchange.body, WATCHED);
+  }
+  exchange.operation = operation;
+  const model = field(exchange, scanned, 'model');
+  if (typeof model !== 'string' || model === '') throw new AppError('model_missing', { param: 'model' });
+  exchange.modelRequested = model;
+  const stream = field(exchange, scanned, 'stream') ?? false;
+  if (typeof stream !== 'boolean') throw new AppError('invalid_request', { text: '"stream" must be true or false.', param: 'stream' });
+  exchange.stream = stream;
+  return scanned;
+}
+
+function field(exchange: Exchange, scanned: ScannedObject, name: string): unknown {
+  const span = scanned.fields.get(name);
+  return span === undefined ? undefined : parseSpan(exchange.body, span);
+}
+
+/** Cursor's Responses-shaped bodies on chat paths (LLM-3). */
+function asChat(body: Buffer): Buffer {
+  const parsed = parseSpan(body, { start: 0, end: body.length });
+  return Buffer.from(JSON.stringify(responsesToChat(parsed as Record<string, unknown>)));
+}
+
+/** Gemini names model and action in the path: `…/models/{model}:{action}`. */
+function readGemini(exchange: Exchange): Reading {
+  const last = exchange.path.slice(exchange.endpoint.route.length - 1);
+  const colon = last.lastIndexOf(':');
+  const operation = colon < 0 ? undefined : GEMINI_OPERATIONS.get(last.slice(colon + 1));
+  if (operation === undefined) throw new AppError('route_not_found', { text: 'Write …/models/{model}:generateContent or another action this gateway serves.' });
+  exchange.operation = operation;
+  exchange.modelRequested = decode(last.slice(0, colon));
+  if (exchange.modelRequested === '') throw new AppError('model_missing', { text: 'The path names no model.' });
+  exchange.stream = operation === 'stream_generate';
+  return scanObject(exchange.body, NOTHING);
+}

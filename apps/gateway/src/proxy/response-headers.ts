@@ -1,0 +1,42 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { DataPlane } from './data-plane.js';
+import type { Exchange } from './exchange.js';
+import { connectionListed } from './request-headers.js';
+
+export type OutgoingHeaders = Record<string, string | number | string[]>;
+
+/** Answer headers that end at the gateway: hop-by-hop ones, and what tells of the upstream's host, account or cookies. */
+const STOPPED: ReadonlySet<string> = new Set([
+  'connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'te', 'trailer', 'transfer-encoding', 'upgrade',
+  'set-cookie', 'alt-svc', 'via', 'server', 'strict-transport-security', 'location', 'x-powered-by',
+  'openai-organization', 'openai-project', 'anthropic-organization-id', 'x-request-id', 'report-to', 'nel', 'cf-ray', 'cf-cache-status',
+]);
+
+/** Headers of ours on every answer: the request's id, where it was served, and whether the connection ends. */
+export function ownHeaders(exchange: Exchange, plane: DataPlane): OutgoingHeaders {
+  const headers: OutgoingHeaders = { 'x-request-id': exchange.id };
+  if (exchange.target !== null) {
+    headers['x-smartflow-provider'] = exchange.target.provider.name;
+    headers['x-smartflow-model'] = encodeHeader(exchange.target.model);
+  }
+  if (exchange.endpoint.dialect.name === 'anthropic' && exchange.upstreamStatus === null) headers['request-id'] = exchange.id;
+  if (plane.draining) headers.connection = 'close';
+  return headers;
+}
+
+/** The upstream's headers without those that end here, plus ours. */
+export function answerHeaders(exchange: Exchange, plane: DataPlane, upstream: IncomingHttpHeaders): OutgoingHeaders {
+  const headers: OutgoingHeaders = {};
+  const listed = connectionListed(upstream.connection);
+  for (const name in upstream) {
+    const value = upstream[name];
+    if (value === undefined || STOPPED.has(name) || name.startsWith('x-smartflow-') || listed?.has(name) === true) continue;
+    headers[name] = value;
+  }
+  return Object.assign(headers, ownHeaders(exchange, plane));
+}
+
+/** A model name may hold anything; a header value may not. */
+function encodeHeader(value: string): string {
+  return /^[\x21-\x7e]*$/.test(value) ? value : encodeURIComponent(value);
+}

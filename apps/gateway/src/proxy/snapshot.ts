@@ -1,0 +1,15 @@
+import type { KeyIndex } from '#libs/keys-budgets/index.js';
+import type { PriceOverride } from '#libs/platform/config.js';
+import type { ModelIndex } from '#libs/routing/index.js';
+
+/**
+ * All the data plane decides from, compiled from the configuration and the registry and never changed: a new version
+ * replaces the old one in a single assignment, and a call keeps the one it began with.
+ */
+export interface Snapshot {
+  /** Registry version it was compiled from. */
+  readonly version: number;
+  readonly keys: KeyIndex;
+  readonly models: ModelIndex;
+  readonly priceOverrides: readonly PriceOverride[];
+}

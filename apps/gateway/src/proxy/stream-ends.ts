@@ -1,0 +1,35 @@
+import type { StreamEnds } from '#libs/dialects/index.js';
+
+/** Usage and the proper end of a stream stand in its last bytes; Anthropic's input usage in the first. */
+const TAIL_BYTES = 8 * 1024;
+const HEAD_BYTES = 4 * 1024;
+const NOTHING = Buffer.alloc(0);
+
+/** Remembers the first bytes of a stream (when asked to) and at least its last 8 KiB, without copying. */
+export class EndsOfStream {
+  #head: Buffer = NOTHING;
+  #wantsHead: boolean;
+  #tail: Buffer[] = [];
+  #tailBytes = 0;
+
+  constructor(wantsHead: boolean) {
+    this.#wantsHead = wantsHead;
+  }
+
+  push(block: Buffer): void {
+    if (this.#wantsHead) {
+      // A copy: a view would keep the whole chunk alive for as long as the stream lasts.
+      this.#head = Buffer.from(block.subarray(0, HEAD_BYTES));
+      this.#wantsHead = false;
+    }
+    this.#tail.push(block);
+    this.#tailBytes += block.length;
+    while (this.#tail.length > 1 && this.#tailBytes - (this.#tail[0] as Buffer).length >= TAIL_BYTES) {
+      this.#tailBytes -= (this.#tail.shift() as Buffer).length;
+    }
+  }
+
+  ends(): StreamEnds {
+    return { head: this.#head, tail: this.#tail.length === 1 ? (this.#tail[0] as Buffer) : Buffer.concat(this.#tail) };
+  }
+}

@@ -1,0 +1,77 @@
+import type { AppError } from '#libs/platform/errors.js';
+import type { TokenUsage } from './usage.js';
+
+export type DialectName = 'openai' | 'anthropic' | 'gemini';
+
+/** What a call asks a model to do; together with the dialect it says which wire format is spoken. */
+export type Operation =
+  | 'chat'
+  | 'responses'
+  | 'completions'
+  | 'embeddings'
+  | 'messages'
+  | 'count_tokens'
+  | 'generate'
+  | 'stream_generate'
+  | 'gemini_count_tokens'
+  | 'gemini_embed'
+  | 'gemini_batch_embed';
+
+/** An error as it goes out on the wire. */
+export interface RenderedError {
+  readonly status: number;
+  /** JSON text. */
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** What is left of a stream that was relayed: its first bytes and its last ones. */
+export interface StreamEnds {
+  readonly head: Buffer;
+  readonly tail: Buffer;
+}
+
+/** A model as the listings show it. */
+export interface ListedModel {
+  readonly id: string;
+  readonly provider: string;
+  readonly contextTokens: number | null;
+}
+
+/** What the data plane must know of a wire format. All members are pure. */
+export interface Dialect {
+  readonly name: DialectName;
+  /** One of our own errors in this dialect's shape. 4xx carry `x-should-retry: false`: no SDK may repeat them. */
+  renderError(error: AppError): RenderedError;
+  /** The frames that end a broken stream so that every client of this dialect sees an error, never a clean end. */
+  renderStreamError(operation: Operation, error: AppError): string;
+  /** True when the stream came to its proper end (or to an error event of the upstream's own). */
+  endsWell(operation: Operation, tail: Buffer): boolean;
+  /** Usage in a whole JSON answer. */
+  usageOfBody(operation: Operation, body: Buffer): TokenUsage | null;
+  /** Usage in what is left of a relayed stream; complete only when `endsWell`. */
+  usageOfStream(operation: Operation, ends: StreamEnds): TokenUsage | null;
+  /** The answer of the dialect's model listing, as JSON text. */
+  renderModels(models: readonly ListedModel[]): string;
+  /** One model, as JSON text. */
+  renderModel(model: ListedModel): string;
+}
+
+/** A token count as a provider reports it: anything but a non-negative number counts as 0. */
+export function count(value: unknown): number {
+  return typeof value === 'number' && Number.isFinite(value) && value > 0 ? Math.floor(value) : 0;
+}
+
+/** A nested object of a usage report, or an empty one. */
+export function nested(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+}
+
+/** Headers every error of ours carries. A caller's own mistake will not get better by itself: SDKs must not repeat it. */
+export function errorHeaders(error: AppError, status: number): Record<string, string> {
+  const headers: Record<string, string> = { 'content-type': 'application/json; charset=utf-8' };
+  if (status < 500) headers['x-should-retry'] = 'false';
+  if (status === 503) headers['retry-after'] = '1';
+  headers['x-smartflow-error'] = error.code;
+  return headers;
+}

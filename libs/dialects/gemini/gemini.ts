@@ -1,0 +1,72 @@
+import { ERRORS, type AppError, type ErrorKind } from '#libs/platform/errors.js';
+import { count, errorHeaders, type Dialect, type ListedModel, type Operation, type RenderedError } from '../dialect.js';
+import { lastObjectOf } from '../scan.js';
+import type { TokenUsage } from '../usage.js';
+
+/** `error.status` (google.rpc.Code) by the kind of our error. */
+const STATUSES: Record<ErrorKind, string> = {
+  caller: 'INVALID_ARGUMENT',
+  auth: 'UNAUTHENTICATED',
+  forbidden: 'PERMISSION_DENIED',
+  not_found: 'NOT_FOUND',
+  conflict: 'ABORTED',
+  too_large: 'INVALID_ARGUMENT',
+  rate: 'RESOURCE_EXHAUSTED',
+  upstream: 'UNAVAILABLE',
+  unavailable: 'UNAVAILABLE',
+  internal: 'INTERNAL',
+};
+
+function errorBody(error: AppError): { status: number; body: string } {
+  const noModel = error.code === 'model_not_found';
+  const status = noModel ? 403 : ERRORS[error.code].status;
+  const reason = noModel ? 'PERMISSION_DENIED' : STATUSES[error.kind];
+  return { status, body: JSON.stringify({ error: { code: status, message: error.message, status: reason } }) };
+}
+
+function renderError(error: AppError): RenderedError {
+  const { status, body } = errorBody(error);
+  return { status, body, headers: errorHeaders(error, status) };
+}
+
+const OVER = /"(finishReason|blockReason)":\s*"|"error":\s*\{/;
+
+/** The prompt count contains cached tokens; thoughts and tool-use prompts come on top of the other counts. */
+function read(operation: Operation, bytes: Buffer): TokenUsage | null {
+  if (operation === 'gemini_count_tokens') return null;
+  const found = lastObjectOf(bytes, 'usageMetadata');
+  if (found === null) return null;
+  const usage = found.value;
+  const thoughts = count(usage.thoughtsTokenCount);
+  return {
+    inputTokens: count(usage.promptTokenCount) + count(usage.toolUsePromptTokenCount),
+    cachedInputTokens: count(usage.cachedContentTokenCount),
+    cacheWrite5mTokens: 0,
+    cacheWrite1hTokens: 0,
+    outputTokens: count(usage.candidatesTokenCount) + thoughts,
+    reasoningTokens: thoughts,
+    webSearchRequests: 0,
+    raw: found.text,
+  };
+}
+
+function wire(model: ListedModel): object {
+  return {
+    name: `models/${model.id}`,
+    displayName: model.id,
+    ...(model.contextTokens === null ? {} : { inputTokenLimit: model.contextTokens }),
+    supportedGenerationMethods: ['generateContent', 'countTokens'],
+  };
+}
+
+/** The native Gemini API (generativelanguage v1/v1beta). */
+export const gemini: Dialect = {
+  name: 'gemini',
+  renderError,
+  renderStreamError: (_operation, error) => `data: ${errorBody(error).body}\n\n`,
+  endsWell: (_operation, tail) => OVER.test(tail.toString('latin1')),
+  usageOfBody: read,
+  usageOfStream: (operation, ends) => read(operation, ends.tail),
+  renderModels: (models) => JSON.stringify({ models: models.map(wire) }),
+  renderModel: (model) => JSON.stringify(wire(model)),
+};

@@ -1,0 +1,16 @@
+import type { Dialect } from '../dialect.js';
+import { renderOpenAiError, renderOpenAiStreamError } from './errors.js';
+import { renderOpenAiModel, renderOpenAiModels } from './models.js';
+import { openAiEndsWell } from './stream.js';
+import { openAiUsageOfBody, openAiUsageOfStream } from './usage.js';
+
+export const openai: Dialect = {
+  name: 'openai',
+  renderError: renderOpenAiError,
+  renderStreamError: renderOpenAiStreamError,
+  endsWell: openAiEndsWell,
+  usageOfBody: openAiUsageOfBody,
+  usageOfStream: openAiUsageOfStream,
+  renderModels: renderOpenAiModels,
+  renderModel: renderOpenAiModel,
+};

@@ -1,0 +1,198 @@
+import { AppError } from '#libs/platform/errors.js';
+
+/**
+ * Finds the top-level fields of a JSON object without parsing it. On the proxy path only a handful of fields is needed
+ * (`model`, `stream`, …), and at 20 KB parsing everything would cost more than proxying (ADR 0006). The scanner checks the
+ * structure (brackets pair up, strings end, depth is bounded, nothing follows); what is inside nested values is for the
+ * upstream, or for a later stage that parses.
+ */
+
+/** Deepest nesting of a request body. */
+export const MAX_DEPTH = 64;
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+
+/** Byte range `[start, end)` of a value inside the body. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface ScannedObject {
+  /** Value ranges of the watched fields that are present. */
+  readonly fields: ReadonlyMap<string, Span>;
+  /** Offset of the closing brace, where a field can be added. */
+  readonly closeAt: number;
+  readonly isEmpty: boolean;
+}
+
+const malformed = (): AppError => new AppError('invalid_json');
+
+function isSpace(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
+function skipSpace(body: Buffer, at: number): number {
+  while (isSpace(body[at])) at++;
+  return at;
+}
+
+/** Offset after the closing quote of the string whose opening quote is at `at`. */
+function skipString(body: Buffer, at: number): number {
+  // Most strings of a prompt are short keys or very long texts: look by hand first, then let memchr run.
+  let from = at + 1;
+  const near = Math.min(from + 24, body.length);
+  for (; from < near; from++) {
+    const byte = body[from];
+    if (byte === QUOTE) return from + 1;
+    if (byte === BACKSLASH) from++;
+  }
+  let search = from;
+  for (;;) {
+    const quote = body.indexOf(QUOTE, search);
+    if (quote < 0) throw malformed();
+    let slashes = quote;
+    while (slashes > from && body[slashes - 1] === BACKSLASH) slashes--;
+    if (((quote - slashes) & 1) === 0) return quote + 1;
+    search = quote + 1;
+  }
+}
+
+const stack = new Uint8Array(MAX_DEPTH + 1);
+
+/** Offset after the object or array that opens at `at`; `depth` levels are open already. */
+function skipContainer(body: Buffer, at: number, depth: number): number {
+  let level = 0;
+  for (let i = at; i < body.length; ) {
+    const byte = body[i] as number;
+    if (byte === QUOTE) {
+      i = skipString(body, i);
+      continue;
+    }
+    if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+      if (depth + level >= MAX_DEPTH) throw new AppError('json_too_deep');
+      stack[level++] = byte;
+    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
+      // '{' + 2 is '}' and '[' + 2 is ']' in ASCII
+      if (stack[--level] !== byte - 2) throw malformed();
+      if (level === 0) return i + 1;
+    }
+    i++;
+  }
+  throw malformed();
+}
+
+/** Offset after any JSON value; numbers and literals are only delimited here. */
+function skipValue(body: Buffer, at: number, depth: number): number {
+  const byte = body[at];
+  if (byte === QUOTE) return skipString(body, at);
+  if (byte === OPEN_BRACE || byte === OPEN_BRACKET) return skipContainer(body, at, depth);
+  let i = at;
+  while (i < body.length && !isSpace(body[i]) && body[i] !== COMMA && body[i] !== CLOSE_BRACE) i++;
+  if (i === at) throw malformed();
+  parseSpan(body, { start: at, end: i });
+  return i;
+}
+
+/**
+ * Scans `body` for the fields in `watched`. A watched field that stands there twice is refused: readers disagree about
+ * which of the two counts, and a policy must see what the upstream sees.
+ * @throws AppError `invalid_json`, `json_too_deep` or `invalid_request`
+ */
+export function scanObject(body: Buffer, watched: ReadonlySet<string>): ScannedObject {
+  const fields = new Map<string, Span>();
+  let i = skipSpace(body, 0);
+  if (body[i] !== OPEN_BRACE) throw malformed();
+  i = skipSpace(body, i + 1);
+  let isEmpty = true;
+  while (body[i] !== CLOSE_BRACE) {
+    if (!isEmpty) {
+      if (body[i] !== COMMA) throw malformed();
+      i = skipSpace(body, i + 1);
+    }
+    isEmpty = false;
+    if (body[i] !== QUOTE) throw malformed();
+    const keyEnd = skipString(body, i);
+    const key = readKey(body, i, keyEnd);
+    i = skipSpace(body, keyEnd);
+    if (body[i] !== COLON) throw malformed();
+    const start = skipSpace(body, i + 1);
+    const end = skipValue(body, start, 1);
+    if (watched.has(key)) {
+      if (fields.has(key)) throw new AppError('invalid_request', { text: `The field "${key}" stands twice in the body.`, param: key });
+      fields.set(key, { start, end });
+    }
+    i = skipSpace(body, end);
+  }
+  if (skipSpace(body, i + 1) !== body.length) throw malformed();
+  return { fields, closeAt: i, isEmpty };
+}
+
+function readKey(body: Buffer, start: number, end: number): string {
+  const key = body.toString('latin1', start + 1, end - 1);
+  // An escaped key ("mod\u0065l") means the same field to the upstream: it must mean the same here.
+  return key.includes('\\') ? String(parseSpan(body, { start, end })) : key;
+}
+
+/** The value of a span, parsed. @throws AppError `invalid_json` */
+export function parseSpan(body: Buffer, span: Span): unknown {
+  try {
+    return JSON.parse(body.toString('utf8', span.start, span.end)) as unknown;
+  } catch {
+    throw malformed();
+  }
+}
+
+/** One change of a body's bytes: what lies in `[start, end)` becomes `text`. */
+export interface Edit {
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+}
+
+/** The body with all edits applied; they must not overlap. Without edits the same Buffer comes back. */
+export function splice(body: Buffer, edits: readonly Edit[]): Buffer {
+  if (edits.length === 0) return body;
+  const parts: Buffer[] = [];
+  let at = 0;
+  for (const edit of [...edits].sort((a, b) => a.start - b.start)) {
+    parts.push(body.subarray(at, edit.start), Buffer.from(edit.text));
+    at = edit.end;
+  }
+  parts.push(body.subarray(at));
+  return Buffer.concat(parts);
+}
+
+/** The edit that adds a field at the end of a scanned object. */
+export function addField(scanned: ScannedObject, name: string, valueJson: string): Edit {
+  const comma = scanned.isEmpty ? '' : ',';
+  return { start: scanned.closeAt, end: scanned.closeAt, text: `${comma}${JSON.stringify(name)}:${valueJson}` };
+}
+
+/**
+ * The last JSON object that is the value of `key` inside `bytes`, parsed together with its text, or `null`. `bytes` may
+ * begin anywhere (the tail of a stream): a quote inside a JSON string is always escaped, so `"key":{` can only be structure.
+ */
+export function lastObjectOf(bytes: Buffer, key: string): { readonly value: Record<string, unknown>; readonly text: string } | null {
+  const needle = Buffer.from(`"${key}"`);
+  for (let at = bytes.lastIndexOf(needle); at >= 0; at = at === 0 ? -1 : bytes.lastIndexOf(needle, at - 1)) {
+    const colon = skipSpace(bytes, at + needle.length);
+    if (bytes[colon] !== COLON) continue;
+    const start = skipSpace(bytes, colon + 1);
+    if (bytes[start] !== OPEN_BRACE) continue;
+    try {
+      const text = bytes.toString('utf8', start, skipContainer(bytes, start, 0));
+      return { value: JSON.parse(text) as Record<string, unknown>, text };
+    } catch {
+      continue; // cut off inside: an earlier, complete one is still better than nothing
+    }
+  }
+  return null;
+}

@@ -1,0 +1,3 @@
+// The entry of the providers: how each kind of upstream is addressed.
+export { compileProvider, type DemoAddress } from './compile.js';
+export type { Provider } from './provider.js';

@@ -1,0 +1,66 @@
+import type { DialectName, Operation } from '#libs/dialects/index.js';
+import type { ProviderConfig, ProviderType, UpstreamTimeouts } from '#libs/platform/config.js';
+
+/** A configured provider, ready for the hot path: where a call goes and what it must carry. */
+export interface Provider {
+  readonly name: string;
+  readonly type: ProviderType;
+  readonly dialects: ReadonlySet<DialectName>;
+  /** As configured, or the type's own; prices are told from it where the type says too little. */
+  readonly baseUrl: string;
+  /** Scheme, host and port. */
+  readonly origin: string;
+  readonly timeouts: UpstreamTimeouts;
+  /** Whether streamed chat may be asked for its usage (`stream_options`). */
+  readonly streamUsage: boolean;
+  /** Models declared for the listing. */
+  readonly models: readonly string[];
+  /** Lower-case headers added to every call of a dialect, credentials included. */
+  headersFor(dialect: DialectName): Readonly<Record<string, string>>;
+  /**
+   * Path and query at the upstream. `query` is the caller's, without our key and without `?`.
+   * `null` when the provider does not offer the operation.
+   */
+  pathFor(operation: Operation, model: string, query: string): string | null;
+  /** Credentials that an upstream's error text must never carry to a caller. */
+  readonly credentials: readonly Buffer[];
+}
+
+/** What differs between provider types. */
+export interface ProviderShape {
+  readonly dialects: readonly DialectName[];
+  readonly defaultBaseUrl: string | null;
+  authHeaders(apiKey: string, dialect: DialectName): Readonly<Record<string, string>>;
+  /** Path below the base URL, or `null` when there is none for the operation. A leading slash, no query. */
+  path(operation: Operation, model: string, config: ProviderConfig): string | null;
+  /** Query parameters the provider needs on every call, such as `api-version=…`. */
+  query?(config: ProviderConfig): string;
+}
+
+/** Paths of the OpenAI API below `…/v1`. */
+export const OPENAI_PATHS: Partial<Record<Operation, string>> = {
+  chat: '/chat/completions',
+  responses: '/responses',
+  completions: '/completions',
+  embeddings: '/embeddings',
+};
+
+/** Paths of the Anthropic API below its host. */
+export const ANTHROPIC_PATHS: Partial<Record<Operation, string>> = {
+  messages: '/v1/messages',
+  count_tokens: '/v1/messages/count_tokens',
+};
+
+const GEMINI_ACTIONS: Partial<Record<Operation, string>> = {
+  generate: 'generateContent',
+  stream_generate: 'streamGenerateContent',
+  gemini_count_tokens: 'countTokens',
+  gemini_embed: 'embedContent',
+  gemini_batch_embed: 'batchEmbedContents',
+};
+
+/** Path of the Gemini API below its host. A model name is one path segment or several; each is encoded. */
+export function geminiPath(operation: Operation, model: string): string | null {
+  const action = GEMINI_ACTIONS[operation];
+  return action === undefined ? null : `/v1beta/models/${model.split('/').map(encodeURIComponent).join('/')}:${action}`;
+}
