@@ -78,9 +78,15 @@ const forbidden = [
   },
   {
     name: 'apps-apart',
-    comment: 'Processes share libraries, not one another’s sources.',
+    comment: 'Processes share libraries, not one another’s sources. The command line starts the others, by their main.ts.',
     from: { path: '^apps/([^/]+)/', pathNot: tests },
-    to: { path: '^apps/([^/]+)/', pathNot: '^apps/$1/' },
+    to: { path: '^apps/([^/]+)/', pathNot: '^apps/$1/|^apps/(gateway|worker)/src/main\\.ts$' },
+  },
+  {
+    name: 'mains-from-cli',
+    comment: 'Only the command line starts processes.',
+    from: { path: '^(apps|libs)/', pathNot: `^apps/cli/|${tests}` },
+    to: { path: '^apps/[^/]+/src/main\\.ts$' },
   },
   {
     name: 'no-test-code-in-product',

@@ -37,6 +37,7 @@ const wrong: Record<string, Record<string, string>> = {
   },
   'libs-below-apps': { 'libs/a2a/looks-up.ts': "import { worker } from '../../apps/worker/src/work.js';\nexport const up = worker;\n" },
   'apps-apart': { 'apps/gateway/src/peeks.ts': "import { worker } from '../../worker/src/work.js';\nexport const peeks = worker;\n" },
+  'mains-from-cli': { 'apps/worker/src/starts.ts': "import { main } from '../../gateway/src/main.js';\nexport const s = main;\n" },
   'no-test-code-in-product': { 'apps/worker/src/fakes.ts': "import { fake } from '#test/fakes/upstream.js';\nexport const f = fake;\n" },
   'testing-entry-for-tests': { 'apps/worker/src/tests.ts': "import { here } from '#libs/stores/testing.js';\nexport const t = here;\n" },
   'curated-entry': {
@@ -81,6 +82,8 @@ const right: Record<string, string> = {
   'libs/ledger/rows.postgres.spec.ts': "import { here } from '#libs/stores/testing.js';\nexport const t = here;\n",
   'test/fakes/upstream.ts': "import { here } from '#libs/ledger/index.js';\nexport const fake = here;\n",
   'apps/worker/src/work.ts': "import { here } from '#libs/ledger/index.js';\nimport { Module } from '@nestjs/common';\nexport const worker = [here, Module];\n",
+  'apps/gateway/src/main.ts': 'export const main = 1;\n',
+  'apps/cli/src/serve.ts': "export const serve = async () => import('../../gateway/src/main.js');\n",
   'apps/gateway/src/proxy/pools.ts': "import { Pool } from 'undici';\nexport const p = Pool;\n",
 };
 
