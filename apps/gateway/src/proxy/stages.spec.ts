@@ -1,0 +1,221 @@
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import type { KeyRecord } from '#libs/keys-budgets/index.js';
+import { AppError } from '#libs/platform/errors.js';
+import type { ProviderConfig } from '#libs/platform/config.js';
+import { Secret } from '#libs/platform/secret.js';
+import { compileProvider, type Provider } from '#libs/providers/index.js';
+import { ModelIndex } from '#libs/routing/index.js';
+import { authenticate } from './authenticate.js';
+import { resolve } from './authorize.js';
+import { endpointOf, endpointsAt } from './endpoints.js';
+import { Exchange } from './exchange.js';
+import { prepareBody } from './prepare.js';
+import { read } from './read.js';
+import { upstreamHeaders } from './request-headers.js';
+import type { Snapshot } from './snapshot.js';
+import { unknownRoute } from './unknown-route.js';
+
+const key: KeyRecord = {
+  id: 'key_1', name: 'test', orgId: 'org_default', team: null, tags: [], expiresAtMs: null, status: 'active', source: 'api',
+  mayUseModel: (model) => model !== 'openai/forbidden' && model !== 'forbidden', mayUseRoute: () => true,
+};
+
+function provider(config: Partial<ProviderConfig> & Pick<ProviderConfig, 'name' | 'type'>): Provider {
+  return compileProvider(
+    { baseUrl: null, apiKey: new Secret('sk-upstream-secret'), apiVersion: null, streamUsage: true, headers: {}, models: [], timeouts: { connectMs: 1, firstByteMs: 1, idleMs: 1, totalMs: 1 }, ...config },
+    null,
+  )!;
+}
+
+const providers = [
+  provider({ name: 'openai', type: 'openai' }),
+  provider({ name: 'anthropic', type: 'anthropic' }),
+  provider({ name: 'google', type: 'google' }),
+  provider({ name: 'plain', type: 'openai-compatible', baseUrl: 'http://127.0.0.1:9/v1', streamUsage: false }),
+];
+const snapshot: Snapshot = {
+  version: 1,
+  keys: { find: (presented: string) => (presented.startsWith('good') ? key : null) } as Snapshot['keys'],
+  models: new ModelIndex([{ name: 'fast', provider: 'openai', model: 'gpt-5-mini', contextTokens: null }], providers, () => []),
+  priceOverrides: [],
+};
+
+interface Sent {
+  readonly route?: string;
+  readonly url?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+function exchangeOf({ route = '/v1/chat/completions', url = route, headers = {}, body = '' }: Sent): Exchange {
+  const request = new IncomingMessage(new Socket());
+  Object.assign(request, { url, method: 'POST', headers, rawHeaders: Object.entries(headers).flat() });
+  return new Exchange(endpointOf('POST', route)!, request, new ServerResponse(request), Buffer.from(body), snapshot);
+}
+
+const codeOf = (run: () => unknown): string => {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof AppError) return error.code;
+    throw error;
+  }
+  return 'none';
+};
+
+describe('Exchange', () => {
+  it('has one shape: no stage adds a field (a fixed hidden class keeps the hot path fast)', () => {
+    const fresh = Object.keys(exchangeOf({}));
+    const used = exchangeOf({ headers: { authorization: 'Bearer good' }, body: '{"model":"fast","stream":true}' });
+    authenticate(used);
+    const reading = read(used);
+    const target = resolve(used, key);
+    used.body = prepareBody(used, reading, target);
+    upstreamHeaders(used, target);
+    expect(Object.keys(used)).toEqual(fresh);
+  });
+});
+
+describe('authenticate', () => {
+  it.each<[string, Sent, string]>([
+    ['no key', {}, 'key_missing'],
+    ['bearer', { headers: { authorization: 'Bearer good' } }, 'none'],
+    ['lower-case scheme', { headers: { authorization: 'bearer good' } }, 'none'],
+    ['x-api-key', { headers: { 'x-api-key': 'good' } }, 'none'],
+    ['x-goog-api-key', { headers: { 'x-goog-api-key': 'good' } }, 'none'],
+    ['the same key twice', { headers: { authorization: 'Bearer good', 'x-api-key': 'good' } }, 'none'],
+    ['two different keys', { headers: { authorization: 'Bearer good', 'x-api-key': 'good2' } }, 'key_conflict'],
+    ['header and query differ', { url: '/v1/chat/completions?key=good2', headers: { 'x-api-key': 'good' } }, 'key_conflict'],
+    ['two keys in the query', { url: '/v1/chat/completions?key=good&key=good' }, 'key_conflict'],
+    ['basic', { headers: { authorization: 'Basic Z29vZA==' } }, 'key_invalid'],
+    ['unknown', { headers: { authorization: 'Bearer bad' } }, 'key_invalid'],
+    ['empty bearer', { headers: { authorization: 'Bearer ' } }, 'key_missing'],
+    ['broken escape', { url: '/v1/chat/completions?key=%zz' }, 'bad_path'],
+  ])('KEY-1: %s', (_name, sent, code) => {
+    expect(codeOf(() => authenticate(exchangeOf(sent)))).toBe(code);
+  });
+
+  it('LLM-4: a key in the query is taken out of what goes on', () => {
+    const exchange = exchangeOf({ url: '/v1/chat/completions?alt=sse&key=good&x=1' });
+    authenticate(exchange);
+    expect(exchange.query).toBe('alt=sse&x=1');
+  });
+});
+
+describe('read', () => {
+  it.each<[string, Sent, string]>([
+    ['malformed JSON', { body: '{' }, 'invalid_json'],
+    ['no body', {}, 'invalid_json'],
+    ['no model', { body: '{"messages":[]}' }, 'model_missing'],
+    ['model of a wrong type', { body: '{"model":5}' }, 'model_missing'],
+    ['empty model', { body: '{"model":""}' }, 'model_missing'],
+    ['stream of a wrong type', { body: '{"model":"a","stream":"yes"}' }, 'invalid_request'],
+    ['compressed', { body: '{"model":"a"}', headers: { 'content-encoding': 'gzip' } }, 'unsupported_encoding'],
+    ['null stream', { body: '{"model":"a","stream":null}' }, 'none'],
+    ['gemini without action', { route: '/gemini/v1beta/models/*', url: '/gemini/v1beta/models/gemini-3', body: '{}' }, 'route_not_found'],
+    ['gemini with an unknown action', { route: '/gemini/v1beta/models/*', url: '/gemini/v1beta/models/gemini-3:explode', body: '{}' }, 'route_not_found'],
+    ['gemini', { route: '/v1beta/models/*', url: '/v1beta/models/gemini-3:generateContent?alt=sse', body: '{}' }, 'none'],
+  ])('%s', (_name, sent, code) => {
+    expect(codeOf(() => read(exchangeOf(sent)))).toBe(code);
+  });
+
+  it('LLM-3: a Responses-shaped body on a chat route becomes a chat request', () => {
+    const body = JSON.stringify({
+      model: 'fast', stream: true, instructions: 'be brief', max_output_tokens: 9, user: 'u',
+      input: [
+        { role: 'user', content: [{ type: 'input_text', text: 'hi' }] },
+        { type: 'function_call', call_id: 'c1', name: 'f', arguments: '{}' },
+        { type: 'function_call', call_id: 'c2', name: 'g', arguments: '{}' },
+        { type: 'function_call_output', call_id: 'c1', output: 'ok' },
+        { type: 'reasoning', encrypted_content: 'x' },
+      ],
+      tools: [{ type: 'function', name: 'f', parameters: {} }],
+    });
+    const exchange = exchangeOf({ route: '/cursor/chat/completions', body });
+    read(exchange);
+    expect(JSON.parse(exchange.body.toString())).toEqual({
+      model: 'fast', stream: true, user: 'u', max_completion_tokens: 9,
+      messages: [
+        { role: 'system', content: 'be brief' },
+        { role: 'user', content: [{ type: 'text', text: 'hi' }] },
+        { role: 'assistant', content: null, tool_calls: [{ id: 'c1', type: 'function', function: { name: 'f', arguments: '{}' } }, { id: 'c2', type: 'function', function: { name: 'g', arguments: '{}' } }] },
+        { role: 'tool', tool_call_id: 'c1', content: 'ok' },
+      ],
+      tools: [{ type: 'function', function: { name: 'f', parameters: {} } }],
+    });
+  });
+});
+
+describe('resolve', () => {
+  it.each<[string, string, string]>([
+    ['/v1/chat/completions', 'fast', 'none'],
+    ['/v1/chat/completions', 'nothing-here', 'model_not_found'],
+    ['/v1/chat/completions', 'forbidden', 'model_not_found'],
+    ['/v1/chat/completions', 'openai/forbidden', 'model_not_found'],
+    ['/v1/chat/completions', 'claude-sonnet-5', 'wrong_dialect'],
+    ['/anthropic/v1/messages', 'claude-sonnet-5[1m]', 'none'],
+    ['/anthropic/v1/messages', 'gpt-5', 'wrong_dialect'],
+  ])('LLM-5, LLM-9: %s with %s', (route, model, code) => {
+    const exchange = exchangeOf({ route, body: JSON.stringify({ model }) });
+    read(exchange);
+    expect(codeOf(() => resolve(exchange, key))).toBe(code);
+  });
+});
+
+describe('prepareBody', () => {
+  const prepared = (body: string): string => {
+    const exchange = exchangeOf({ body });
+    const reading = read(exchange);
+    return prepareBody(exchange, reading, resolve(exchange, key)).toString();
+  };
+
+  it.each([
+    ['{"model":"gpt-5","x":[1, 2.50],"unknown":{"é":"ü"}}', '{"model":"gpt-5","x":[1, 2.50],"unknown":{"é":"ü"}}'],
+    ['{ "model" : "fast" }', '{ "model" : "gpt-5-mini" }'],
+    ['{"model":"openai/gpt-5"}', '{"model":"gpt-5"}'],
+    ['{"model":"gpt-5[1m]"}', '{"model":"gpt-5"}'],
+    ['{"model":"gpt-5","stream":true}', '{"model":"gpt-5","stream":true,"stream_options":{"include_usage":true}}'],
+    ['{"stream_options":{"x":1},"model":"gpt-5","stream":true}', '{"stream_options":{"x":1,"include_usage":true},"model":"gpt-5","stream":true}'],
+    ['{"stream_options":null,"model":"gpt-5","stream":true}', '{"stream_options":{"include_usage":true},"model":"gpt-5","stream":true}'],
+    ['{"stream_options":{"include_usage":true},"model":"gpt-5","stream":true}', '{"stream_options":{"include_usage":true},"model":"gpt-5","stream":true}'],
+    ['{"model":"plain/x","stream":true}', '{"model":"x","stream":true}'],
+    ['{"stream_options":"odd","model":"gpt-5","stream":true}', '{"stream_options":"odd","model":"gpt-5","stream":true}'],
+  ])('LLM-8: %s goes out as %s', (body, expected) => {
+    expect(prepared(body)).toBe(expected);
+  });
+});
+
+describe('upstreamHeaders', () => {
+  it('LLM-2: passes unknown and anthropic-* headers on and stops credentials, hop-by-hop and our own', () => {
+    const headers = {
+      'X-Api-Key': 'good', Cookie: 'a=b', Host: 'gw', Connection: 'keep-alive, X-Hop', 'X-Hop': '1', 'X-Smartflow-Cache': 'skip', 'X-Mcp-Github-Token': 's', 'X-Forwarded-For': '1.2.3.4',
+      'Anthropic-Version': '2026-10-21', 'anthropic-beta': 'a,b', 'X-Unknown': 'é', 'User-Agent': 'test', 'Accept-Encoding': 'br',
+    };
+    const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+    const exchange = exchangeOf({ route: '/anthropic/v1/messages', headers: lower, body: '{"model":"claude-sonnet-5"}' });
+    Object.assign(exchange.request, { rawHeaders: Object.entries(headers).flat() });
+    read(exchange);
+    const sent = upstreamHeaders(exchange, resolve(exchange, key));
+    expect(sent).toEqual(['Anthropic-Version', '2026-10-21', 'anthropic-beta', 'a,b', 'X-Unknown', 'é', 'User-Agent', 'test', 'x-api-key', 'sk-upstream-secret', 'accept-encoding', 'identity']);
+  });
+});
+
+describe('unknownRoute', () => {
+  it.each([
+    ['GET', '/v1/chat/completions', 'method_not_allowed', 'POST'],
+    ['DELETE', '/v1/models/x', 'method_not_allowed', 'GET'],
+    ['POST', '/anthropic/v1/v1/messages', 'route_not_found', 'without /v1'],
+    ['POST', '/anthropic/messages', 'route_not_found', '…/anthropic/v1'],
+    ['POST', '/v1/nothing', 'route_not_found', 'no such route'],
+  ])('%s %s', (method, path, code, hint) => {
+    const error = unknownRoute(method, path);
+    expect(error.code).toBe(code);
+    expect(error.message).toContain(hint);
+  });
+
+  it('finds endpoints by path', () => {
+    expect(endpointsAt('/v1beta/models/a/b:generateContent').map((endpoint) => endpoint.method)).toEqual(['POST', 'GET']);
+    expect(endpointsAt('/v1/modelsx')).toEqual([]);
+  });
+});
