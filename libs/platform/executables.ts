@@ -1,0 +1,2 @@
+// The entry for finding programs of the system.
+export { executablesOnPath } from './config/executables.js';

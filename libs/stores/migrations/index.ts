@@ -1,0 +1,8 @@
+// Every migration, oldest first: import the class and add it to the list, nothing else (see 0000-cluster.ts for the form).
+import { Cluster1760000000000 } from './0000-cluster.js';
+import { Registry1760000000001 } from './0001-registry.js';
+
+export const migrations = [
+  Cluster1760000000000,
+  Registry1760000000001,
+] as const;
