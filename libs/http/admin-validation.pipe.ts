@@ -18,10 +18,15 @@ function collect(errors: readonly ValidationError[], parent: string, faults: Fau
         ? error.property
         : `${parent}.${error.property}`;
     for (const [rule, message] of Object.entries(error.constraints ?? {})) {
-      faults.push({ path, message: rule === 'whitelistValidation' ? 'is not a known field' : message });
+      faults.push({ path, message: rule === 'whitelistValidation' ? 'is not a known field' : plain(message, error.property) });
     }
     collect(error.children ?? [], path, faults);
   }
+}
+
+/** class-validator begins its sentences with the property's name, which the fault's path already gives. */
+function plain(message: string, property: string): string {
+  return message.replace(`each value in ${property} `, 'each value ').replace(`${property} `, '');
 }
 
 /** One `invalid_request` that names every field at fault. Values sent by the caller are not repeated. */
