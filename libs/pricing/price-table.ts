@@ -81,6 +81,13 @@ export class PriceTable {
     return found;
   }
 
+  /** The models a type of provider is known to offer, with the size of their context in tokens where it is known. */
+  catalogue(type: ProviderType): readonly { readonly id: string; readonly contextTokens: number | null }[] {
+    const listId = LIST_OF_TYPE[type];
+    const data = listId === null ? undefined : this.#data.providers[listId];
+    return (data?.models ?? []).map((model) => ({ id: model.id, contextTokens: model.contextTokens ?? null }));
+  }
+
   #search(list: PriceList, name: string): ModelPrices | null {
     const found = list.find(name);
     if (found !== null) return found;

@@ -17,6 +17,8 @@ export interface ProviderPriceData {
 
 export interface ModelPriceData {
   readonly id: string;
+  /** Size of the context window in tokens, where the source knows it. */
+  readonly contextTokens?: number;
   readonly match: MatchRule;
   /** In the order of the source: the last entry whose condition holds is in force, the first has none. */
   readonly prices: readonly PricePeriodData[];

@@ -45,7 +45,7 @@ export function compileProvider(config: ProviderConfig, demo: DemoAddress | null
     origin: url.origin,
     timeouts: config.timeouts,
     streamUsage: config.streamUsage,
-    models: config.models,
+    models: config.models.length > 0 ? config.models : (shape.defaultModels ?? []),
     headersFor: (dialect) => headers.get(dialect) ?? none,
     pathFor(operation, model, query) {
       const path = shape.path(operation, model, config);

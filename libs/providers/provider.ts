@@ -30,6 +30,8 @@ export interface Provider {
 export interface ProviderShape {
   readonly dialects: readonly DialectName[];
   readonly defaultBaseUrl: string | null;
+  /** Models listed when the configuration names none and no catalogue knows the provider. */
+  readonly defaultModels?: readonly string[];
   authHeaders(apiKey: string, dialect: DialectName): Readonly<Record<string, string>>;
   /** Path below the base URL, or `null` when there is none for the operation. A leading slash, no query. */
   path(operation: Operation, model: string, config: ProviderConfig): string | null;

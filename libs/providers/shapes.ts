@@ -47,6 +47,7 @@ const azureOpenai: ProviderShape = {
 const demo: ProviderShape = {
   dialects: ['openai', 'anthropic', 'gemini'],
   defaultBaseUrl: null,
+  defaultModels: ['echo', 'story', 'tool', 'embed'],
   authHeaders: bearer,
   path(operation, model) {
     const openaiPath = OPENAI_PATHS[operation];

@@ -104,7 +104,7 @@ export class ModelIndex {
       listed.set(alias.name, { id: alias.name, provider: provider.name, contextTokens: alias.contextTokens ?? known?.contextTokens ?? null });
     }
     for (const provider of this.#providers.values()) {
-      const catalogued = catalogue(provider.type);
+      const catalogued = catalogue(provider.type).filter(({ id }) => provider.type === 'demo' || typeByName(id) === provider.type);
       const models =
         provider.models.length > 0
           ? provider.models.map((id) => ({ id, contextTokens: catalogued.find((model) => model.id === id)?.contextTokens ?? null }))

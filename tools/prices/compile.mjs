@@ -93,6 +93,7 @@ function providerOf(provider) {
     ...(provider.fallback_model_providers && { fallback: provider.fallback_model_providers }),
     models: provider.models.map((model) => ({
       id: model.id,
+      ...(model.context_window && { contextTokens: model.context_window }),
       match: model.match,
       prices: (Array.isArray(model.prices) ? model.prices : [{ prices: model.prices }]).map((period) =>
         periodOf(period, model.id),
