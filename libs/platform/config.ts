@@ -15,3 +15,7 @@ export type { Environment } from './config/environment.js';
 export { loadConfig } from './config/load.js';
 export type { LoadRequest, LoadResult } from './config/load.js';
 export type { ConfigFile, ProviderType } from './config/schema.js';
+export { renderJsonSchema } from './config/json-schema.js';
+export { renderReport } from './config/validate.js';
+export { watchConfig } from './config/watch.js';
+export type { ConfigWatch, WatchHandlers, WatchOptions } from './config/watch.js';

@@ -34,7 +34,8 @@ export function checkProviders(file: unknown, findings: Findings): void {
       findings.fault([...path, 'base_url'], `is missing: a provider of type ${type} needs one`);
     }
     checkCredentials(provider, path, findings);
-    if (DEFAULT_BASE_URLS[type] !== undefined && baseUrl === undefined && !textOf(provider, 'api_key')) {
+    const usual = DEFAULT_BASE_URLS[type];
+    if (usual !== undefined && (baseUrl ?? usual).replace(/\/+$/, '') === usual && !textOf(provider, 'api_key')) {
       findings.warning(path, `no api_key: ${type} will refuse the calls of provider "${name}"`);
     }
   }

@@ -36,9 +36,10 @@ export class Findings {
     this.#faults.set(at, { path: at, line, message });
   }
 
-  /** A sentence said once, at the first place it applies to. */
+  /** A sentence said once, at the first line it applies to. */
   warning(path: Path, message: string, line: number | null = this.#lineOf(path)): void {
-    if (this.#warnings.has(message) || this.#warnings.size >= MOST_FAULTS) return;
+    const before = this.#warnings.get(message);
+    if (before === undefined ? this.#warnings.size >= MOST_FAULTS : (before.line ?? 0) <= (line ?? 0)) return;
     this.#warnings.set(message, { path: dotted(path), line, message });
   }
 
