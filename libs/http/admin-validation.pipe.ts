@@ -18,7 +18,10 @@ function collect(errors: readonly ValidationError[], parent: string, faults: Fau
         ? error.property
         : `${parent}.${error.property}`;
     for (const [rule, message] of Object.entries(error.constraints ?? {})) {
-      faults.push({ path, message: rule === 'whitelistValidation' ? 'is not a known field' : plain(message, error.property) });
+      faults.push({
+        path,
+        message: rule === 'whitelistValidation' ? 'is not a known field' : plain(message, error.property),
+      });
     }
     collect(error.children ?? [], path, faults);
   }

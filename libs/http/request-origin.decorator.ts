@@ -27,6 +27,6 @@ export function originOf(request: FastifyRequest): RequestOrigin {
 }
 
 /** Parameter decorator: the `RequestOrigin` of this request. */
-export const Origin = createParamDecorator(
-  (_data: unknown, context: ExecutionContext): RequestOrigin => originOf(context.switchToHttp().getRequest()),
+export const Origin = createParamDecorator((_data: unknown, context: ExecutionContext): RequestOrigin =>
+  originOf(context.switchToHttp().getRequest()),
 );

@@ -48,5 +48,9 @@ export function documentPath(ref: DocumentRef): string {
 export function parseDocumentPath(path: string): DocumentRef {
   const first = path.indexOf('/');
   const second = path.indexOf('/', first + 1);
-  return { orgId: path.slice(0, first), kind: path.slice(first + 1, second) as DocumentKind, id: path.slice(second + 1) };
+  return {
+    orgId: path.slice(0, first),
+    kind: path.slice(first + 1, second) as DocumentKind,
+    id: path.slice(second + 1),
+  };
 }

@@ -1,4 +1,10 @@
-export { DEFAULT_ORG_ID, type DocumentBody, type DocumentKind, type DocumentRef, type RegistryDocument } from './document.js';
+export {
+  DEFAULT_ORG_ID,
+  type DocumentBody,
+  type DocumentKind,
+  type DocumentRef,
+  type RegistryDocument,
+} from './document.js';
 export { PollingRegistryFeed, type FeedEvent, type FeedHealth, type RegistryFeed } from './registry-feed.js';
 export { RegistryState } from './registry-state.js';
 export { RegistryWriter, type Applied } from './registry-writer.js';

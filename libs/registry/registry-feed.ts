@@ -85,7 +85,8 @@ export class PollingRegistryFeed implements RegistryFeed {
   async start(): Promise<void> {
     await this.refresh();
     if (this.state === RegistryState.empty) throw new Error('the registry cannot be read: PostgreSQL does not answer');
-    this.stopHints = this.options.hints?.listen((version) => void (version > this.state.version && this.refresh())) ?? null;
+    this.stopHints =
+      this.options.hints?.listen((version) => void (version > this.state.version && this.refresh())) ?? null;
     this.schedule();
   }
 
@@ -109,7 +110,12 @@ export class PollingRegistryFeed implements RegistryFeed {
 
   health(): FeedHealth {
     const ageMs = this.options.clock.monotonic() - this.contactAt;
-    return { version: this.state.version, source: this.source, ageMs, blind: ageMs > (this.options.graceMs ?? 300_000) };
+    return {
+      version: this.state.version,
+      source: this.source,
+      ageMs,
+      blind: ageMs > (this.options.graceMs ?? 300_000),
+    };
   }
 
   refresh(): Promise<void> {
@@ -158,7 +164,8 @@ export class PollingRegistryFeed implements RegistryFeed {
   /** Makes mirror and store agree, and the store no older than what this replica already runs. */
   private async repair(copy: Heads['copy'], truth: RegistryHead): Promise<Heads> {
     const { store, mirror } = this.options;
-    const inStep = truth.version >= this.state.version && copy?.lineage === truth.lineage && copy.version === truth.version;
+    const inStep =
+      truth.version >= this.state.version && copy?.lineage === truth.lineage && copy.version === truth.version;
     if (inStep) return { copy, truth };
     if (copy !== undefined) {
       const synced = await this.answer('redis', () =>
@@ -173,7 +180,9 @@ export class PollingRegistryFeed implements RegistryFeed {
 
   /** Whether a head continues what this replica runs: same registry, or certainly newer. */
   private follows(head: RegistryHead): boolean {
-    return head.lineage === this.state.head.lineage ? head.version >= this.state.version : head.version > this.state.version;
+    return head.lineage === this.state.head.lineage
+      ? head.version >= this.state.version
+      : head.version > this.state.version;
   }
 
   private async follow({ copy, truth }: Heads): Promise<void> {

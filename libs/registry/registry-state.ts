@@ -1,4 +1,10 @@
-import { documentPath, type DocumentKind, type RegistryDelta, type RegistryDocument, type RegistryHead } from './document.js';
+import {
+  documentPath,
+  type DocumentKind,
+  type RegistryDelta,
+  type RegistryDocument,
+  type RegistryHead,
+} from './document.js';
 
 type Documents = ReadonlyMap<string, RegistryDocument>;
 

@@ -24,7 +24,8 @@ export async function syncMirror(
     const copy = await mirror.head();
     let truth = await store.head();
     const ahead = Math.max(copy?.version ?? -1, seenVersion);
-    const wentBack = truth.version < ahead || (copy !== null && copy.lineage !== truth.lineage && truth.version <= ahead);
+    const wentBack =
+      truth.version < ahead || (copy !== null && copy.lineage !== truth.lineage && truth.version <= ahead);
     if (wentBack) truth = await store.raiseAbove(ahead);
     else if (copy !== null && copy.lineage === truth.lineage && copy.version === truth.version) return truth;
     const catchUp = copy !== null && copy.lineage === truth.lineage && truth.version - copy.version <= MAX_CATCH_UP;

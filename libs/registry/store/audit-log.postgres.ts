@@ -7,10 +7,9 @@ import { auditText, CHAIN_START, chainHash, type AuditEntry } from './audit-reco
  */
 export async function appendAudit(sql: EntityManager, entry: AuditEntry, atMs: number): Promise<void> {
   await sql.query(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, [`smartflow:audit:${entry.orgId}`]);
-  const [last] = (await sql.query(
-    `SELECT seq::text AS seq, hash FROM audit_log WHERE org_id = $1 ORDER BY seq DESC LIMIT 1`,
-    [entry.orgId],
-  )) as { seq: string; hash: Buffer }[];
+  const [last] = (await sql.query(`SELECT seq, hash FROM audit_log WHERE org_id = $1 ORDER BY seq DESC LIMIT 1`, [
+    entry.orgId,
+  ])) as { seq: string; hash: Buffer }[];
   const seq = Number(last?.seq ?? 0) + 1;
   const previous = last?.hash ?? CHAIN_START;
   const text = auditText(entry, seq, atMs);
@@ -59,7 +58,7 @@ const PAGE = 1000;
  */
 export async function verifyAudit(source: DataSource, orgId: string): Promise<AuditVerdict> {
   const [head] = (await source.query(
-    `SELECT coalesce(max(version), 0)::text AS version FROM registry_documents WHERE org_id = $1`,
+    `SELECT coalesce(max(version), 0) AS version FROM registry_documents WHERE org_id = $1`,
     [orgId],
   )) as { version: string }[];
   const newest = Number(head?.version ?? 0);
@@ -68,7 +67,7 @@ export async function verifyAudit(source: DataSource, orgId: string): Promise<Au
   let lastVersion = 0;
   for (;;) {
     const rows = (await source.query(
-      `SELECT seq::text AS seq, at, action, actor_id, object_kind, object_id, record, prev_hash, hash
+      `SELECT seq, at, action, actor_id, object_kind, object_id, record, prev_hash, hash
        FROM audit_log WHERE org_id = $1 AND seq > $2 ORDER BY seq LIMIT ${PAGE}`,
       [orgId, seq],
     )) as AuditRow[];

@@ -1,7 +1,14 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { AppError } from '#libs/platform/errors.js';
 import { systemClock, type Clock } from '#libs/platform/clock.js';
-import type { DocumentBody, DocumentKind, DocumentRef, RegistryDelta, RegistryDocument, RegistryHead } from '../document.js';
+import type {
+  DocumentBody,
+  DocumentKind,
+  DocumentRef,
+  RegistryDelta,
+  RegistryDocument,
+  RegistryHead,
+} from '../document.js';
 import { appendAudit } from './audit-log.postgres.js';
 import type { AuditedChange, DocumentContent, RegistryStore } from './registry-store.js';
 
@@ -18,7 +25,7 @@ interface Row {
   updated_at: Date;
 }
 
-const COLUMNS = `org_id, kind, id, name, unique_name, version::text AS version, body, deleted, created_at, updated_at`;
+const COLUMNS = `org_id, kind, id, name, unique_name, version, body, deleted, created_at, updated_at`;
 
 function toDocument(row: Row): RegistryDocument {
   return {
@@ -122,7 +129,10 @@ export class PostgresRegistryStore implements RegistryStore {
   raiseAbove(version: number): Promise<RegistryHead> {
     return reachable(() =>
       this.source.transaction(async (sql) => {
-        await sql.query(`UPDATE registry_head SET version = $1, floor = $1 WHERE version <= $2`, [version + 1, version]);
+        await sql.query(`UPDATE registry_head SET version = $1, floor = $1 WHERE version <= $2`, [
+          version + 1,
+          version,
+        ]);
         const head = await readHead(sql);
         return { lineage: head.lineage, version: head.version };
       }),
@@ -169,17 +179,20 @@ export class PostgresRegistryStore implements RegistryStore {
 }
 
 async function readHead(sql: EntityManager): Promise<RegistryHead & { floor: number }> {
-  const [row] = (await sql.query(
-    `SELECT lineage, version::text AS version, floor::text AS floor FROM registry_head`,
-  )) as { lineage: string; version: string; floor: string }[];
+  const [row] = (await sql.query(`SELECT lineage, version, floor FROM registry_head`)) as {
+    lineage: string;
+    version: string;
+    floor: string;
+  }[];
   if (row === undefined) throw new Error('registry_head is empty: the database is not migrated');
   return { lineage: row.lineage, version: Number(row.version), floor: Number(row.floor) };
 }
 
 async function takeVersion(sql: EntityManager): Promise<number> {
-  const [rows] = (await sql.query(
-    `UPDATE registry_head SET version = version + 1 RETURNING version::text AS version`,
-  )) as [{ version: string }[], number];
+  const [rows] = (await sql.query(`UPDATE registry_head SET version = version + 1 RETURNING version`)) as [
+    { version: string }[],
+    number,
+  ];
   return Number(rows[0]?.version);
 }
 
