@@ -57,8 +57,10 @@ redis.call('HSET', KEYS[1], 'version', ARGV[3], 'count', redis.call('HLEN', KEYS
 redis.call('PUBLISH', ARGV[4], ARGV[3])
 return 1`;
 
+// The same for a whole copy; a damaged one counts as none, as in HEAD_OF.
 const SWAP = `
-local head = redis.call('HMGET', KEYS[1], 'lineage', 'version')
+local head = redis.call('HMGET', KEYS[1], 'lineage', 'version', 'count')
+if tostring(redis.call('HLEN', KEYS[2])) ~= head[3] then head = {} end
 if (head[1] or '') ~= ARGV[1] or (head[2] or '') ~= ARGV[2] then return 0 end
 for i = 2, 3 do
   redis.call('DEL', KEYS[i])
