@@ -62,6 +62,11 @@ for (const file of code.filter((name) => name !== 'scripts/check-structure.mjs' 
   if (marks !== null) fault(file, `unfinished mark "${marks[0]}"`);
 }
 
+/** A test is skipped only for want of a peer, in a contract suite, and says so where the results are read. */
+for (const file of code.filter((name) => name.startsWith('test/contract/'))) {
+  for (const [call] of read(file).matchAll(/\.skip\b.*$/gm)) if (!/^\.skip\([`'"].*SKIPPED/.test(call)) fault(file, `a skip without "SKIPPED, <why>" in its title: ${call}`);
+}
+
 /** Nothing committed names a folder of somebody's machine or where packages were fetched from. */
 const TEXT = /\.(ts|tsx|mjs|cjs|js|json|ya?ml|md|sql|lua|sh|txt)$|(^|\/)(Dockerfile|\.npmrc|NOTICE)$/;
 const HOMES = /(^|[^A-Za-z0-9_.-])\/(work|farm|root|home\/[a-z]+|Users\/[A-Za-z]+)\/[A-Za-z.]/m;

@@ -46,6 +46,7 @@ describe('scripts/check-structure.mjs', () => {
     ['an entry that outgrew its library', 'libs/routing/index.ts', "export { decide } from './decide.js';\n".repeat(81), 'a library too many'],
     ['an unfinished mark', 'libs/routing/decide.ts', '// TODO later\nexport const decide = 1;\n', 'unfinished mark "TODO"'],
     ['unchecked types', 'libs/routing/decide.ts', '// @ts-nocheck\nexport const decide = 1;\n', '@ts-nocheck'],
+    ['a skip without a reason', 'test/contract/a.contract.ts', "it.skip('KEY-1: one', () => {});\n", 'a skip without "SKIPPED'],
     ['a path of one machine', 'docs/run.md', 'cd /root/smartflow\n', 'names a folder of one machine'],
   ];
 

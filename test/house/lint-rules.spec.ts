@@ -51,6 +51,7 @@ const right: Record<string, string> = {
   'libs/platform/egress/call.ts': "export const f = async (): Promise<Response> => fetch('http://127.0.0.1');\n",
   'apps/cli/src/print.ts': "console.log('hello');\nexport {};\n",
   'test/e2e/call.ts': "export const f = async (): Promise<Response> => fetch('http://127.0.0.1');\n",
+  'test/contract/peer.contract.ts': "it.skip('OBS-1: the archive on MongoDB: SKIPPED, no Go here', () => {});\n",
   'scripts/start.mjs': 'export default process.env.HOME;\n',
 };
 
