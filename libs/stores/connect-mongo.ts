@@ -1,6 +1,6 @@
 import mongoose, { type Connection } from 'mongoose';
 import type { Secret } from '#libs/platform/secret.js';
-import { addressOf } from './store-urls.js';
+import { addressOf, withoutPassword } from './store-urls.js';
 
 /**
  * A mongoose connection of its own (never the global one). Commands fail at once while the server is away instead of
@@ -23,6 +23,6 @@ export async function connectMongo(url: Secret): Promise<Connection> {
   } catch (error) {
     await connection.close(true).catch(() => {});
     const why = error instanceof Error ? error.message : String(error);
-    throw new Error(`MongoDB at ${addressOf(url)} cannot be used: ${why}`, { cause: error });
+    throw new Error(`MongoDB at ${addressOf(url)} cannot be used: ${withoutPassword(why, url)}`);
   }
 }

@@ -1,6 +1,6 @@
 import { DataSource, type MixedList } from 'typeorm';
 import type { Secret } from '#libs/platform/secret.js';
-import { addressOf } from './store-urls.js';
+import { addressOf, withoutPassword } from './store-urls.js';
 
 /** Settings of one pool of PostgreSQL connections. */
 export interface PostgresOptions {
@@ -51,6 +51,6 @@ export async function connectPostgres(url: Secret, options: PostgresOptions): Pr
     return await source.initialize();
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new Error(`PostgreSQL at ${addressOf(url)} cannot be used: ${why}`, { cause: error });
+    throw new Error(`PostgreSQL at ${addressOf(url)} cannot be used: ${withoutPassword(why, url)}`);
   }
 }

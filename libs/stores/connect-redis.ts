@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import type { Secret } from '#libs/platform/secret.js';
-import { addressOf } from './store-urls.js';
+import { addressOf, withoutPassword } from './store-urls.js';
 
 /**
  * What a connection is for decides how long one command may take:
@@ -58,7 +58,7 @@ export async function redisReady(redis: Redis, url: Secret, timeoutMs = 5000): P
     };
     const timer = setTimeout(() => {
       finish();
-      const why = last === null ? 'no answer' : last.message;
+      const why = last === null ? 'no answer' : withoutPassword(last.message, url);
       reject(new Error(`Redis at ${addressOf(url)} is not ready after ${timeoutMs} ms: ${why}`));
     }, timeoutMs);
     redis.on('ready', onReady).on('error', onError);

@@ -12,7 +12,9 @@ export interface FolderLock {
 export class FolderInUseError extends Error {
   readonly pid: number | null;
   constructor(folder: string, pid: number | null) {
-    super(`${folder} is in use by ${pid === null ? 'another process' : `process ${pid}`}: stop it, or use another folder`);
+    super(
+      `${folder} is in use by ${pid === null ? 'another process' : `process ${pid}`}: stop it, or use another folder`,
+    );
     this.name = 'FolderInUseError';
     this.pid = pid;
   }

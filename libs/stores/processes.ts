@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -27,6 +28,26 @@ export function commandLineHas(pid: number, text: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Resolves with the reason when a child has ended or could not be started. */
+export function childEnd(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve(error.message));
+    child.once('exit', (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
+  });
+}
+
+/** Resolves when a process that is no child of ours has ended: looked for four times a second. */
+export function processEnd(pid: number): Promise<string> {
+  return new Promise((resolve) => {
+    const timer = setInterval(() => {
+      if (isAlive(pid)) return;
+      clearInterval(timer);
+      resolve('its process is gone');
+    }, 250);
+    timer.unref();
+  });
 }
 
 /** One step of {@link endProcess}: a signal and how long to wait for its effect. */

@@ -21,6 +21,21 @@ export function addressOf(url: Secret): string {
   }
 }
 
+/** A driver's message with the URL's password, in whatever form it stands there, taken out. */
+export function withoutPassword(message: string, url: Secret): string {
+  const text = url.reveal();
+  const encoded = /^[a-z+]+:\/\/[^/?#]*?:([^/?#]*)@/i.exec(text)?.[1] ?? '';
+  let decoded = encoded;
+  try {
+    decoded = decodeURIComponent(encoded);
+  } catch {
+    // not percent-encoded after all
+  }
+  return [text, encoded, decoded]
+    .filter((secret) => secret.length > 0)
+    .reduce((clean, secret) => clean.replaceAll(secret, '[secret]'), message);
+}
+
 const DEFAULT_PORTS: Readonly<Record<string, string>> = {
   'postgres:': '5432',
   'postgresql:': '5432',

@@ -33,7 +33,11 @@ export function serverAccount(dataFolder: string): ServerAccount | null {
 /** True when the account may enter the folder through all of its parents. */
 export function canEnter(folder: string, account: ServerAccount | null): boolean {
   if (account === null) return true;
-  const { status } = spawnSync('/bin/sh', ['-c', 'cd "$1"', 'sh', folder], { ...ids(account), cwd: '/', timeout: 5000 });
+  const { status } = spawnSync('/bin/sh', ['-c', 'cd "$1"', 'sh', folder], {
+    ...ids(account),
+    cwd: '/',
+    timeout: 5000,
+  });
   return status === 0;
 }
 

@@ -20,7 +20,8 @@ export const DATABASE = 'smartflow';
 /** Passwords of an embedded server, from a 0600 file made (and flushed to disk) before the server's data. */
 export function loadCredentials(file: string, dataExists: boolean): Credentials {
   if (!existsSync(file)) {
-    if (dataExists) throw new Error(`${file} is missing: without it the embedded PostgreSQL beside it cannot be opened`);
+    if (dataExists)
+      throw new Error(`${file} is missing: without it the embedded PostgreSQL beside it cannot be opened`);
     const fresh = { admin: newPassword(), owner: newPassword(), app: newPassword() };
     writeDurably(file, JSON.stringify(fresh));
   }

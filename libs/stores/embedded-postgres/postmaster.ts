@@ -2,7 +2,15 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { acceptsConnections, commandLineHas, endProcess, freePort, isAlive } from '../processes.js';
+import {
+  acceptsConnections,
+  childEnd,
+  commandLineHas,
+  endProcess,
+  freePort,
+  isAlive,
+  processEnd,
+} from '../processes.js';
 import type { ServerLog } from '../server-log.js';
 import { ids } from './account.js';
 import { CLEAN_ENVIRONMENT, type PostgresBinaries } from './binaries.js';
@@ -48,7 +56,7 @@ export async function adopt(placement: Placement): Promise<Postmaster | null> {
     const state = readState(placement.data);
     if (state === null) return null;
     if (state.ready && (await acceptsConnections('127.0.0.1', state.port, 500))) {
-      return { how: 'adopted', pid: state.pid, port: state.port, ended: watch(state.pid) };
+      return { how: 'adopted', pid: state.pid, port: state.port, ended: processEnd(state.pid) };
     }
     if (performance.now() > giveUpAt) {
       throw new Error(`a PostgreSQL of an earlier start (process ${state.pid}) does not become ready: end it`);
@@ -77,7 +85,7 @@ export async function start(
       stdio: ['ignore', 'ignore', log.descriptor],
       detached: true, // Ctrl-C must not end it before the product has drained
     });
-    const ended = ending(child);
+    const ended = childEnd(child);
     if (await becomesReady(child, placement.data, ended)) {
       child.unref();
       return { how: 'started', pid: child.pid as number, port, ended };
@@ -142,25 +150,6 @@ function peek(data: string, pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-function ending(child: ChildProcess): Promise<string> {
-  return new Promise((resolve) => {
-    child.once('error', (error) => resolve(error.message));
-    child.once('exit', (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
-  });
-}
-
-/** An adopted server is not our child: its end can only be looked for. */
-function watch(pid: number): Promise<string> {
-  return new Promise((resolve) => {
-    const timer = setInterval(() => {
-      if (isAlive(pid)) return;
-      clearInterval(timer);
-      resolve('its process is gone');
-    }, 250);
-    timer.unref();
-  });
 }
 
 function fatalLines(text: string): string {

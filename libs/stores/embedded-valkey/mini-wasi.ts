@@ -4,7 +4,19 @@ import path from 'node:path';
 import type { WasmMemory } from './web-assembly.js';
 
 /** Error numbers of WASI preview1. */
-const E = { OK: 0, BADF: 8, EXIST: 20, INVAL: 28, IO: 29, LOOP: 32, NOENT: 44, NOSPC: 51, NOSYS: 52, NOTDIR: 54, PERM: 63 };
+const E = {
+  OK: 0,
+  BADF: 8,
+  EXIST: 20,
+  INVAL: 28,
+  IO: 29,
+  LOOP: 32,
+  NOENT: 44,
+  NOSPC: 51,
+  NOSYS: 52,
+  NOTDIR: 54,
+  PERM: 63,
+};
 const ERRNO: Readonly<Record<string, number>> = {
   EBADF: E.BADF,
   ENOENT: E.NOENT,
@@ -98,7 +110,12 @@ function systemCalls(view: () => DataView, bytes: (at: number, length: number) =
 }
 
 /** Runs `step` over the buffers of an iovec list until one is not filled; answers the bytes moved. */
-function overBuffers(view: DataView, list: number, count: number, step: (at: number, length: number) => number): number {
+function overBuffers(
+  view: DataView,
+  list: number,
+  count: number,
+  step: (at: number, length: number) => number,
+): number {
   let total = 0;
   for (let i = 0; i < count; i++) {
     const length = view.getUint32(list + 8 * i + 4, true);

