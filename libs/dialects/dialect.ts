@@ -31,6 +31,9 @@ export interface StreamEnds {
   readonly tail: Buffer;
 }
 
+/** `done`: with its proper last frames. `failed`: with an error event of the provider's own. `cut`: it just stopped. */
+export type StreamEnding = 'done' | 'failed' | 'cut';
+
 /** A model as the listings show it. */
 export interface ListedModel {
   readonly id: string;
@@ -45,11 +48,11 @@ export interface Dialect {
   renderError(error: AppError): RenderedError;
   /** The frames that end a broken stream so that every client of this dialect sees an error, never a clean end. */
   renderStreamError(operation: Operation, error: AppError): string;
-  /** True when the stream came to its proper end (or to an error event of the upstream's own). */
-  endsWell(operation: Operation, tail: Buffer): boolean;
+  /** How the stream ended, as its last bytes tell. */
+  endingOf(operation: Operation, tail: Buffer): StreamEnding;
   /** Usage in a whole JSON answer. */
   usageOfBody(operation: Operation, body: Buffer): TokenUsage | null;
-  /** Usage in what is left of a relayed stream; complete only when `endsWell`. */
+  /** Usage in what is left of a relayed stream; complete only when its ending is `done`. */
   usageOfStream(operation: Operation, ends: StreamEnds): TokenUsage | null;
   /** The answer of the dialect's model listing, as JSON text. */
   renderModels(models: readonly ListedModel[]): string;

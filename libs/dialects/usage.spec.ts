@@ -19,12 +19,12 @@ describe('usage of OpenAI answers', () => {
   it('KEY-5: responses: usage inside response.completed', () => {
     const tail = 'event: response.completed\ndata: {"type":"response.completed","response":{"output":[],"usage":{"input_tokens":9,"input_tokens_details":{"cached_tokens":4,"cache_write_tokens":2},"output_tokens":5,"output_tokens_details":{"reasoning_tokens":1}},"metadata":{}}}\n\n';
     expect(openai.usageOfStream('responses', ends(tail))).toMatchObject({ inputTokens: 9, cachedInputTokens: 4, cacheWrite5mTokens: 2, outputTokens: 5, reasoningTokens: 1 });
-    expect(openai.endsWell('responses', Buffer.from(tail))).toBe(true);
+    expect(openai.endingOf('responses', Buffer.from(tail))).toBe('done');
   });
 
   it('LLM-8: a stream without [DONE] or a finish reason did not end', () => {
-    expect(openai.endsWell('chat', Buffer.from('data: {"choices":[{"delta":{"content":"a"},"finish_reason":null}]}\n\n'))).toBe(false);
-    expect(openai.endsWell('chat', Buffer.from('data: [DONE]\n\n'))).toBe(true);
+    expect(openai.endingOf('chat', Buffer.from('data: {"choices":[{"delta":{"content":"a"},"finish_reason":null}]}\n\n'))).toBe('cut');
+    expect(openai.endingOf('chat', Buffer.from('data: [DONE]\n\n'))).toBe('done');
   });
 });
 
@@ -55,8 +55,8 @@ describe('usage of Anthropic answers', () => {
   });
 
   it('LLM-8: error frames carry their event line', () => {
-    expect(anthropic.endsWell('messages', Buffer.from('data: {"type":"message_stop"}\n\n'))).toBe(true);
-    expect(anthropic.endsWell('messages', Buffer.from('data: {"type":"content_block_stop"}\n\n'))).toBe(false);
+    expect(anthropic.endingOf('messages', Buffer.from('data: {"type":"message_stop"}\n\n'))).toBe('done');
+    expect(anthropic.endingOf('messages', Buffer.from('data: {"type":"content_block_stop"}\n\n'))).toBe('cut');
   });
 });
 
@@ -64,6 +64,6 @@ describe('usage of Gemini answers', () => {
   it('KEY-5: thoughts are billed as output, tool-use prompts as input', () => {
     const tail = 'data: {"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":100,"cachedContentTokenCount":60,"candidatesTokenCount":20,"thoughtsTokenCount":15,"toolUsePromptTokenCount":7}}\n\n';
     expect(gemini.usageOfStream('stream_generate', ends(tail))).toMatchObject({ inputTokens: 107, cachedInputTokens: 60, outputTokens: 35, reasoningTokens: 15 });
-    expect(gemini.endsWell('stream_generate', Buffer.from(tail))).toBe(true);
+    expect(gemini.endingOf('stream_generate', Buffer.from(tail))).toBe('done');
   });
 });

@@ -42,6 +42,7 @@ export const ERRORS = {
   upstream_invalid: { kind: 'upstream', status: 502, text: 'The model provider sent an answer that cannot be understood.' },
   upstream_timeout: { kind: 'upstream', status: 504, text: 'The model provider did not answer in time.' },
   upstream_cut: { kind: 'upstream', status: 502, text: 'The model provider broke off its answer.' },
+  upstream_failed: { kind: 'upstream', status: 502, text: 'The model provider ended its answer with an error.' },
   upstream_stalled: { kind: 'upstream', status: 504, text: 'The model provider stopped sending.' },
   // ourselves
   overloaded: { kind: 'unavailable', status: 503, text: 'The gateway cannot take more work right now.' },

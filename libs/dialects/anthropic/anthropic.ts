@@ -1,14 +1,14 @@
 import type { Dialect } from '../dialect.js';
 import { renderAnthropicError, renderAnthropicStreamError } from './errors.js';
 import { renderAnthropicModel, renderAnthropicModels } from './models.js';
-import { anthropicEndsWell } from './stream.js';
+import { anthropicEnding } from './stream.js';
 import { anthropicUsageOfBody, anthropicUsageOfStream } from './usage.js';
 
 export const anthropic: Dialect = {
   name: 'anthropic',
   renderError: renderAnthropicError,
   renderStreamError: renderAnthropicStreamError,
-  endsWell: anthropicEndsWell,
+  endingOf: anthropicEnding,
   usageOfBody: anthropicUsageOfBody,
   usageOfStream: anthropicUsageOfStream,
   renderModels: renderAnthropicModels,

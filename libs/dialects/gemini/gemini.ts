@@ -1,5 +1,5 @@
 import { ERRORS, type AppError, type ErrorKind } from '#libs/platform/errors.js';
-import { count, errorHeaders, type Dialect, type ListedModel, type Operation, type RenderedError } from '../dialect.js';
+import { count, errorHeaders, type Dialect, type ListedModel, type Operation, type RenderedError, type StreamEnding } from '../dialect.js';
 import { lastObjectOf } from '../scan.js';
 import type { TokenUsage } from '../usage.js';
 
@@ -29,7 +29,15 @@ function renderError(error: AppError): RenderedError {
   return { status, body, headers: errorHeaders(error, status) };
 }
 
-const OVER = /"(finishReason|blockReason)":\s*"|"error":\s*\{/;
+const DONE = /"(finishReason|blockReason)":\s*"/;
+const FAILED = /"error":\s*\{/;
+
+/** A stream is over with a finish or block reason; there is no frame that only says so. */
+function endingOf(_operation: Operation, tail: Buffer): StreamEnding {
+  const text = tail.toString('latin1');
+  if (FAILED.test(text)) return 'failed';
+  return DONE.test(text) ? 'done' : 'cut';
+}
 
 /** The prompt count contains cached tokens; thoughts and tool-use prompts come on top of the other counts. */
 function read(operation: Operation, bytes: Buffer): TokenUsage | null {
@@ -64,7 +72,7 @@ export const gemini: Dialect = {
   name: 'gemini',
   renderError,
   renderStreamError: (_operation, error) => `data: ${errorBody(error).body}\n\n`,
-  endsWell: (_operation, tail) => OVER.test(tail.toString('latin1')),
+  endingOf,
   usageOfBody: read,
   usageOfStream: (operation, ends) => read(operation, ends.tail),
   renderModels: (models) => JSON.stringify({ models: models.map(wire) }),

@@ -1,14 +1,14 @@
 import type { Dialect } from '../dialect.js';
 import { renderOpenAiError, renderOpenAiStreamError } from './errors.js';
 import { renderOpenAiModel, renderOpenAiModels } from './models.js';
-import { openAiEndsWell } from './stream.js';
+import { openAiEnding } from './stream.js';
 import { openAiUsageOfBody, openAiUsageOfStream } from './usage.js';
 
 export const openai: Dialect = {
   name: 'openai',
   renderError: renderOpenAiError,
   renderStreamError: renderOpenAiStreamError,
-  endsWell: openAiEndsWell,
+  endingOf: openAiEnding,
   usageOfBody: openAiUsageOfBody,
   usageOfStream: openAiUsageOfStream,
   renderModels: renderOpenAiModels,

@@ -1,15 +1,21 @@
-import type { Operation } from '../dialect.js';
+import type { Operation, StreamEnding } from '../dialect.js';
 import { lastObjectOf } from '../scan.js';
 
 const DONE = Buffer.from('data: [DONE]');
 const ERROR_FRAME = Buffer.from('data: {"error"');
 const FINISHED = /"finish_reason":\s*"/;
-const RESPONSE_OVER = /"type":\s*"(response\.(completed|failed|incomplete)|error)"/;
+const RESPONSE_OVER = /"type":\s*"response\.(completed|incomplete)"/;
+const RESPONSE_FAILED = /"type":\s*"(response\.failed|error)"/;
 
-/** Chat ends with `[DONE]` (some servers leave it out after a finish reason), Responses with one of its three last events. */
-export function openAiEndsWell(operation: Operation, tail: Buffer): boolean {
-  if (operation === 'responses') return RESPONSE_OVER.test(tail.toString('latin1'));
-  return tail.includes(DONE) || tail.includes(ERROR_FRAME) || FINISHED.test(tail.toString('latin1'));
+/** Chat ends with `[DONE]` (some servers leave it out after a finish reason), Responses with one of its last events. */
+export function openAiEnding(operation: Operation, tail: Buffer): StreamEnding {
+  if (operation === 'responses') {
+    const text = tail.toString('latin1');
+    if (RESPONSE_OVER.test(text)) return 'done';
+    return RESPONSE_FAILED.test(text) ? 'failed' : 'cut';
+  }
+  if (tail.includes(ERROR_FRAME)) return 'failed';
+  return tail.includes(DONE) || FINISHED.test(tail.toString('latin1')) ? 'done' : 'cut';
 }
 
 const EMPTY_CHOICES = Buffer.from('"choices":');

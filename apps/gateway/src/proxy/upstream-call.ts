@@ -192,12 +192,14 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     const operation = exchange.operation ?? 'chat';
     const rest = this.#blocks?.rest() ?? null;
     // A last event without its blank line is still an event if it ends the stream.
-    if (rest !== null && dialect.endsWell(operation, rest)) this.#sendEvents(rest);
+    if (rest !== null && dialect.endingOf(operation, rest) !== 'cut') this.#sendEvents(rest);
     const ends = (this.#ends as EndsOfStream).ends();
-    if (!dialect.endsWell(operation, ends.tail)) return this.#fail(new AppError('upstream_cut'));
+    const ending = dialect.endingOf(operation, ends.tail);
+    if (ending === 'cut') return this.#fail(new AppError('upstream_cut'));
     if (!exchange.response.headersSent) exchange.response.writeHead(exchange.upstreamStatus as number, this.#headers);
     exchange.response.end();
-    this.#settle({ usage: dialect.usageOfStream(operation, ends), complete: true, error: null });
+    const failed = ending === 'failed';
+    this.#settle({ usage: dialect.usageOfStream(operation, ends), complete: !failed, error: failed ? 'upstream_failed' : null });
   }
 
   #endRaw(): void {

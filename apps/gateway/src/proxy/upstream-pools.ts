@@ -1,5 +1,5 @@
 import { Pool, type Dispatcher } from 'undici';
-import { guardedConnector, type EgressPolicy } from '#libs/platform/egress.js';
+import { EgressPolicy, guardedConnector } from '#libs/platform/egress.js';
 import type { Provider } from '#libs/providers/index.js';
 
 /**
@@ -7,6 +7,9 @@ import type { Provider } from '#libs/providers/index.js';
  * much. Several pools per origin, taken in turn, remove that.
  */
 const POOLS_PER_ORIGIN = 32;
+
+/** The demo provider lives in this very process: no list of the operator's decides about it. */
+const DEMO_POLICY = new EgressPolicy(['127.0.0.1/32']);
 
 class Origin {
   readonly #pools: Pool[];
@@ -32,7 +35,7 @@ class Origin {
   }
 }
 
-/** The connections to all upstreams, shared by every provider with the same origin and connect timeout. */
+/** The connections to all upstreams, shared by every provider of the same type, origin and connect timeout. */
 export class UpstreamPools {
   readonly #origins = new Map<string, Origin>();
   readonly #policy: () => EgressPolicy;
@@ -46,7 +49,8 @@ export class UpstreamPools {
     const key = keyOf(provider);
     let origin = this.#origins.get(key);
     if (origin === undefined) {
-      origin = new Origin(provider.origin, guardedConnector(this.#policy, { connectTimeoutMs: provider.timeouts.connectMs }));
+      const policy = provider.type === 'demo' ? () => DEMO_POLICY : this.#policy;
+      origin = new Origin(provider.origin, guardedConnector(policy, { connectTimeoutMs: provider.timeouts.connectMs }));
       this.#origins.set(key, origin);
     }
     return origin.next();
@@ -70,5 +74,5 @@ export class UpstreamPools {
 }
 
 function keyOf(provider: Provider): string {
-  return `${provider.origin} ${provider.timeouts.connectMs}`;
+  return `${provider.type} ${provider.origin} ${provider.timeouts.connectMs}`;
 }

@@ -1,0 +1,99 @@
+import type { KeyObject } from 'node:crypto';
+import { compileKeys, FileKeySecrets, type KeyIndex } from '#libs/keys-budgets/index.js';
+import type { BodySink, UsageSink } from '#libs/ledger/index.js';
+import type { LiveConfig } from '#libs/platform/config.js';
+import { EgressPolicy } from '#libs/platform/egress.js';
+import type { Logger } from '#libs/platform/logger.js';
+import { bundledPriceTable } from '#libs/pricing/index.js';
+import type { DemoAddress } from '#libs/providers/index.js';
+import type { RegistryFeed, RegistryState } from '#libs/registry/index.js';
+import type { LiveSettings } from '../live-settings.js';
+import { ActiveCalls } from './active-calls.js';
+import { compileConfig, snapshotOf, type CompiledConfig } from './compile-snapshot.js';
+import type { DataPlane } from './data-plane.js';
+import { ProxyMetrics } from './proxy-metrics.js';
+import { UpstreamPools } from './upstream-pools.js';
+
+export interface DataPlaneParts {
+  readonly settings: LiveSettings;
+  readonly feed: RegistryFeed;
+  /** Secret under which virtual keys are hashed. */
+  readonly pepper: KeyObject;
+  readonly usage: UsageSink;
+  readonly bodies: BodySink | null;
+  readonly demo: DemoAddress | null;
+  readonly log: Logger;
+}
+
+/**
+ * Keeps a `DataPlane` current: each change of the configuration file or the registry is compiled into a new snapshot, which
+ * replaces the old one in a single assignment.
+ */
+export class DataPlaneRunner {
+  readonly plane: DataPlane;
+  readonly #parts: DataPlaneParts;
+  readonly #fileKeys: FileKeySecrets;
+  #egress: EgressPolicy;
+  #config: CompiledConfig;
+  #unsubscribe: () => void;
+
+  constructor(parts: DataPlaneParts) {
+    this.#parts = parts;
+    const { live, config } = parts.settings;
+    this.#fileKeys = new FileKeySecrets(config.boot.dataDir);
+    this.#egress = egressOf(live);
+    const prices = bundledPriceTable();
+    this.#config = compileConfig(live, parts.demo, prices);
+    const active = new ActiveCalls();
+    this.plane = {
+      snapshot: this.#snapshot(this.#config, parts.feed.current()),
+      draining: false,
+      pools: new UpstreamPools(() => this.#egress),
+      usage: parts.usage,
+      bodies: live.archive.bodies ? parts.bodies : null,
+      prices,
+      active,
+      metrics: new ProxyMetrics(active),
+      log: parts.log,
+    };
+    parts.settings.subscribe((next) => this.#reconfigure(next));
+    this.#unsubscribe = parts.feed.subscribe((registry) => {
+      this.plane.snapshot = this.#snapshot(this.#config, registry);
+    });
+  }
+
+  /** Everything that can fail comes first, so that a refused change leaves no half. */
+  #reconfigure(live: LiveConfig): void {
+    const config = compileConfig(live, this.#parts.demo, this.plane.prices);
+    const snapshot = this.#snapshot(config, this.#parts.feed.current());
+    const egress = egressOf(live);
+    this.#config = config;
+    this.#egress = egress;
+    this.plane.bodies = live.archive.bodies ? this.#parts.bodies : null;
+    this.plane.snapshot = snapshot;
+    this.plane.pools.keepOnly(config.providers);
+  }
+
+  #snapshot(config: CompiledConfig, registry: RegistryState) {
+    return snapshotOf(registry.version, config, this.#keys(config.live, registry));
+  }
+
+  #keys(live: LiveConfig, registry: RegistryState): KeyIndex {
+    return compileKeys(registry, this.#fileKeys.resolve(live.keys), this.#parts.pepper);
+  }
+
+  /** Serves on, but tells callers to reconnect elsewhere; resolves when no call is left or `drainMs` have passed. */
+  async drain(drainMs: number): Promise<void> {
+    this.plane.draining = true;
+    await this.plane.active.drain(drainMs);
+  }
+
+  async stop(): Promise<void> {
+    this.#unsubscribe();
+    await this.plane.pools.destroy();
+  }
+}
+
+function egressOf(live: LiveConfig): EgressPolicy {
+  return new EgressPolicy(live.egressAllow);
+}
