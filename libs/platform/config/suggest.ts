@@ -1,6 +1,6 @@
 /**
  * The candidate a mistyped name most likely meant, or `null` when none is near. Case and separators do not count
- * (`baseUrl` finds `base_url`); beyond that up to a third of the letters may be wrong.
+ * (`baseUrl` finds `base_url`), a beginning finds the whole (`warning`, `warn`); else up to a third of the letters may be wrong.
  */
 export function nearest(written: string, candidates: readonly string[]): string | null {
   if (written.length > 128) return null;
@@ -9,7 +9,9 @@ export function nearest(written: string, candidates: readonly string[]): string 
   let best: string | null = null;
   let bestDistance = Math.max(1, Math.floor(from.length / 3)) + 1;
   for (const candidate of candidates) {
-    const distance = editDistance(from, bare(candidate));
+    const to = bare(candidate);
+    const isBeginning = from.length >= 3 && (to.startsWith(from) || (to.length >= 3 && from.startsWith(to)));
+    const distance = isBeginning ? Math.min(1, Math.abs(to.length - from.length)) : editDistance(from, to);
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
