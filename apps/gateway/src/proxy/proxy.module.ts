@@ -1,0 +1,58 @@
+import { createSecretKey } from 'node:crypto';
+import { Module, type OnApplicationShutdown } from '@nestjs/common';
+import type { DataSource } from 'typeorm';
+import { RedisBodySink, RedisUsageSink } from '#libs/ledger/index.js';
+import { newId } from '#libs/platform/ids.js';
+import type { Logger } from '#libs/platform/logger.js';
+import { startDemoProvider } from '#libs/providers/demo/index.js';
+import { REGISTRY_FEED, type RegistryFeed } from '#libs/registry/index.js';
+import { clusterSecret, createRedis, POSTGRES, STORE_URLS, type StoreUrls } from '#libs/stores/index.js';
+import { LIVE_SETTINGS, type LiveSettings } from '../live-settings.js';
+import { LOGGER } from '../tokens.js';
+import { DataPlaneRunner } from './data-plane-runner.js';
+import { DATA_PLANE } from './data-plane.js';
+import { ProxyController } from './proxy.controller.js';
+
+/** How long the last usage events may take to reach the stream when the process ends. */
+const FLUSH_DEADLINE_MS = 10_000;
+
+/** Ends what the data plane started, after the server has stopped taking requests. */
+class DataPlaneLife implements OnApplicationShutdown {
+  constructor(
+    readonly runner: DataPlaneRunner,
+    private readonly end: () => Promise<void>,
+  ) {}
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.runner.stop();
+    await this.end();
+  }
+}
+
+async function startDataPlane(settings: LiveSettings, feed: RegistryFeed, source: DataSource, urls: StoreUrls, log: Logger): Promise<DataPlaneLife> {
+  // A connection of its own: a slow ledger must not slow counters and registry.
+  const redis = createRedis(urls.redis, 'background');
+  const usage = new RedisUsageSink({ redis, writer: newId('inst'), logger: log });
+  const bodies = new RedisBodySink({ redis, logger: log, maxBodyBytes: settings.live.archive.maxBodyBytes });
+  const demo = await startDemoProvider();
+  const pepper = createSecretKey(await clusterSecret(source, 'key-pepper'));
+  const runner = new DataPlaneRunner({ settings, feed, pepper, usage, bodies, demo, log });
+  return new DataPlaneLife(runner, async () => {
+    await usage.close(FLUSH_DEADLINE_MS);
+    await bodies.close(FLUSH_DEADLINE_MS);
+    redis.disconnect();
+    await demo.stop();
+  });
+}
+
+/** Wires the data plane: one controller, one `DataPlane`. */
+@Module({
+  controllers: [ProxyController],
+  providers: [
+    { provide: DataPlaneLife, inject: [LIVE_SETTINGS, REGISTRY_FEED, POSTGRES, STORE_URLS, LOGGER], useFactory: startDataPlane },
+    { provide: DataPlaneRunner, inject: [DataPlaneLife], useFactory: (life: DataPlaneLife) => life.runner },
+    { provide: DATA_PLANE, inject: [DataPlaneRunner], useFactory: (runner: DataPlaneRunner) => runner.plane },
+  ],
+  exports: [DataPlaneRunner],
+})
+export class ProxyModule {}
