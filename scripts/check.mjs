@@ -6,7 +6,7 @@ try {
   await prepare({ build: 'never' });
   const quick = await runSteps([
     { name: 'types (TypeScript 7)', args: ['node_modules/typescript7/bin/tsc', '-p', 'tsconfig.json', '--noEmit'] },
-    { name: 'format (prettier)', args: ['node_modules/prettier/bin/prettier.cjs', '--check', '.', '--log-level', 'warn'] },
+    { name: 'format (prettier)', args: ['node_modules/prettier/bin/prettier.cjs', '--check', '.', '--log-level', 'warn', '--cache', '--cache-strategy', 'content'] },
     ...lintSteps,
   ]);
   const jest = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', 'node_modules/jest/bin/jest.js'];
