@@ -1,9 +1,10 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { partitionClause } from '../partitioner.js';
 
 /**
  * The ledger: one row per upstream call (KEY-6). `ts` is the time inside the UUIDv7 `id`, so a row sent twice meets its
- * first copy in the same partition, and a look-up by id reads one partition. Daily partitions are made ahead by the
- * worker; the default one catches what an absurd clock sends. No more than these three indexes: each is paid per call.
+ * first copy in the same partition, and a look-up by id reads one partition. Daily partitions (or a hypertable) are
+ * made by the worker. No more than these three indexes: each is paid per call.
  */
 export class Ledger1760000000002 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
@@ -43,10 +44,9 @@ export class Ledger1760000000002 implements MigrationInterface {
         cache                 text NOT NULL DEFAULT 'none',
         trace_id              text,
         PRIMARY KEY (ts, id)
-      ) PARTITION BY RANGE (ts)`);
+      ) ${await partitionClause(runner)}`);
     await runner.query(`CREATE INDEX usage_events_org_ts ON usage_events (org_id, ts DESC, id DESC)`);
     await runner.query(`CREATE INDEX usage_events_org_key_ts ON usage_events (org_id, key_id, ts DESC, id DESC)`);
-    await runner.query(`CREATE TABLE usage_events_default PARTITION OF usage_events DEFAULT`);
   }
   async down(): Promise<void> {
     throw new Error('migrations are forward only');

@@ -1,7 +1,8 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { partitionClause } from '../partitioner.js';
 
 /**
- * The archive of bodies where no MongoDB is configured: monthly partitions, made by the worker and dropped for retention.
+ * The archive of bodies where no MongoDB is configured: monthly partitions (or a hypertable), made by the worker and dropped for retention.
  * Bodies are gzipped bytes (jsonb would lose key order and number forms, and refuses NUL), hence no second compression.
  */
 export class Archive1760000000003 implements MigrationInterface {
@@ -20,12 +21,11 @@ export class Archive1760000000003 implements MigrationInterface {
         response_bytes     integer NOT NULL,
         response_truncated boolean NOT NULL,
         PRIMARY KEY (ts, id)
-      ) PARTITION BY RANGE (ts)`);
+      ) ${await partitionClause(runner)}`);
     await runner.query(`ALTER TABLE archive_records
       ALTER COLUMN request SET STORAGE EXTERNAL, ALTER COLUMN response SET STORAGE EXTERNAL`);
     await runner.query(`CREATE INDEX archive_records_org_kind_ts ON archive_records (org_id, kind, ts DESC, id DESC)`);
     await runner.query(`CREATE INDEX archive_records_facets ON archive_records USING gin (facets jsonb_path_ops)`);
-    await runner.query(`CREATE TABLE archive_records_default PARTITION OF archive_records DEFAULT`);
   }
   async down(): Promise<void> {
     throw new Error('migrations are forward only');

@@ -1,0 +1,98 @@
+import {
+  ARCHIVE_TABLE,
+  BODY_STREAM,
+  DrainControl,
+  drainUsage,
+  keepPartitions,
+  openPartitions,
+  PostgresUsageWriter,
+  USAGE_STREAM,
+  USAGE_TABLE,
+} from '#libs/ledger/index.js';
+import type { SmartflowConfig } from '#libs/platform/config.js';
+import { createLogger, type Logger } from '#libs/platform/logger.js';
+import { connectPostgres, timePartitions, type StoreUrls } from '#libs/stores/index.js';
+import { archiveBodies } from './archive-bodies.js';
+import { openReader } from './open-reader.js';
+
+/** A worker at work. */
+export interface RunningWorker {
+  /** Moves what the streams still hold, for at most a few seconds, then lets go of the stores. */
+  stop(): Promise<void>;
+}
+
+/** What tests change. */
+export interface WorkerOptions {
+  readonly logger?: Logger;
+  /** Entries of a worker that was silent for so long are taken over; default 10 s. */
+  readonly deadAfterMs?: number;
+}
+
+const DRAIN_MS = 3000;
+const LET_GO_MS = 2000;
+const MAINTAIN_EVERY_MS = 3_600_000;
+/** Entries read at once, each of at most 500 events or 1 MiB. */
+const USAGE_ENTRIES = 16;
+/** Bodies read at once: by number, and by their bytes at worst. */
+const BODY_ENTRIES = 64;
+const BODY_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Starts the worker: usage events from Redis into the ledger, bodies into the archive, partitions made ahead and dropped.
+ * Any number of workers share the work. Rejects when PostgreSQL or Redis cannot be reached at the start; from then on it
+ * waits for a store that is away.
+ */
+export async function startWorker(
+  config: SmartflowConfig,
+  urls: StoreUrls,
+  options: WorkerOptions = {},
+): Promise<RunningWorker> {
+  const { logger = createLogger({ level: config.boot.logLevel, name: 'worker' }), deadAfterMs = 10_000 } = options;
+  const { archive, ledgerRetentionDays } = config.live;
+  const opened = new AsyncDisposableStack();
+  try {
+    const source = await connectPostgres(urls.postgresOwner, { poolSize: 6, applicationName: 'smartflow-worker' });
+    opened.defer(() => source.destroy());
+    await openPartitions(source, USAGE_TABLE);
+    await openPartitions(source, ARCHIVE_TABLE);
+    const usage = await openReader(urls.redis, { stream: USAGE_STREAM, count: USAGE_ENTRIES, deadAfterMs }, opened);
+    const count = Math.max(1, Math.min(BODY_ENTRIES, Math.floor(BODY_BYTES / (2 * archive.maxBodyBytes + 1))));
+    const bodies = await openReader(urls.redis, { stream: BODY_STREAM, count, deadAfterMs }, opened);
+
+    const controls = [new DrainControl(), new DrainControl()] as const;
+    const writer = new PostgresUsageWriter(source, timePartitions(source, USAGE_TABLE.name, USAGE_TABLE.period));
+    const work = Promise.all([
+      drainUsage({ reader: usage, writer, logger }, controls[0]),
+      archiveBodies(
+        { reader: bodies, source, mongodb: urls.mongodb, retentionDays: archive.retentionDays, opened, logger },
+        controls[1],
+      ),
+    ]);
+    const maintain = (): void => {
+      Promise.all([
+        keepPartitions(source, USAGE_TABLE, ledgerRetentionDays, logger),
+        keepPartitions(source, ARCHIVE_TABLE, archive.retentionDays, logger),
+      ]).catch((error: unknown) => logger.warn({ err: error }, 'partitions could not be kept; next try within the hour'));
+    };
+    maintain();
+    const timer = setInterval(maintain, MAINTAIN_EVERY_MS);
+    opened.defer(() => clearInterval(timer));
+    logger.info({ archive: urls.mongodb === null ? 'PostgreSQL' : 'MongoDB' }, 'worker started');
+    return { stop: () => stop(controls, work, opened) };
+  } catch (error) {
+    await opened.disposeAsync();
+    throw error;
+  }
+}
+
+async function stop(controls: readonly DrainControl[], work: Promise<unknown>, opened: AsyncDisposableStack): Promise<void> {
+  for (const control of controls) control.stop(DRAIN_MS);
+  await within(work, DRAIN_MS + LET_GO_MS); // longer only where a store hangs: its connection is ended below
+  await within(opened.disposeAsync(), LET_GO_MS);
+}
+
+async function within(work: Promise<unknown>, limitMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  await Promise.race([work, new Promise((resolve) => (timer = setTimeout(resolve, limitMs)))]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,44 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import type { Logger } from '#libs/platform/logger.js';
+import { MONGO, POSTGRES, timePartitions } from '#libs/stores/index.js';
+import { LogsController } from './http/logs.controller.js';
+import { BodyReader } from './read-bodies.js';
+import { LOG_FACETS } from './store/archive.js';
+import { MongoArchive } from './store/archive.mongo.js';
+import { PostgresArchive } from './store/archive.postgres.js';
+import { PostgresUsageLog } from './store/usage-log.postgres.js';
+import { USAGE_LOG } from './tokens.js';
+
+type Source = ConstructorParameters<typeof PostgresUsageLog>[0];
+type Mongo = ConstructorParameters<typeof MongoArchive>[0];
+
+export interface LedgerModuleOptions {
+  readonly logger: Logger;
+  /** How long bodies are kept now; asked at each look-up, as it may change without a restart. */
+  readonly archiveRetentionDays: () => number;
+}
+
+/** The log's admin API (`/api/logs`) on the connections of the (global) `StoresModule`. */
+@Module({})
+export class LedgerModule {
+  static forRoot({ logger, archiveRetentionDays }: LedgerModuleOptions): DynamicModule {
+    return {
+      module: LedgerModule,
+      controllers: [LogsController],
+      providers: [
+        { provide: USAGE_LOG, inject: [POSTGRES], useFactory: (source: Source) => new PostgresUsageLog(source) },
+        {
+          provide: BodyReader,
+          inject: [POSTGRES, MONGO],
+          useFactory: (source: Source, mongo: Mongo | null) => {
+            const archive =
+              mongo === null
+                ? new PostgresArchive(source, LOG_FACETS, timePartitions(source, 'archive_records', 'month'))
+                : new MongoArchive(mongo, LOG_FACETS);
+            return new BodyReader(archive, logger, archiveRetentionDays);
+          },
+        },
+      ],
+    };
+  }
+}

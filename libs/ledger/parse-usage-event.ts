@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { idTimeMs } from '#libs/platform/ids.js';
+import { cleanText } from './clean-text.js';
+import type { UsageEvent } from './usage-event.js';
+
+const text = (maxLength: number) => z.string().transform(cleanText(maxLength));
+/** A provider may report nonsense; the row keeps the nearest whole number that can be stored, `raw` what was said. */
+const tokens = z.unknown().transform((count) => {
+  if (typeof count !== 'number' || Number.isNaN(count)) return 0;
+  return Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, Math.trunc(count)));
+});
+const httpStatus = z.int().min(0).max(999);
+const durationMs = z.number().nonnegative();
+
+const usage = z.object({
+  inputTokens: tokens,
+  cachedInputTokens: tokens,
+  cacheWrite5mTokens: tokens,
+  cacheWrite1hTokens: tokens,
+  outputTokens: tokens,
+  reasoningTokens: tokens,
+  webSearchRequests: tokens,
+  raw: text(64 * 1024),
+});
+
+/** Fields that a newer gateway adds are ignored; texts are made storable rather than refused. */
+const schema = z.object({
+  id: z.string().refine((id) => id.startsWith('req_') && idTimeMs(id) !== null, 'not a request id'),
+  orgId: text(128),
+  keyId: text(128),
+  keyName: text(256),
+  team: text(256).nullable(),
+  tags: z.array(text(128)).transform((tags) => tags.slice(0, 256)),
+  route: text(256),
+  dialect: text(64),
+  provider: text(128),
+  modelRequested: text(512),
+  model: text(512),
+  stream: z.boolean(),
+  status: httpStatus,
+  upstreamStatus: httpStatus.nullable(),
+  error: text(64).nullable(),
+  usage: usage.nullable(),
+  usageSource: z.enum(['measured', 'partial', 'none']),
+  costNanos: z.int().nonnegative(),
+  priceVersion: text(128).nullable(),
+  latencyMs: durationMs,
+  firstByteMs: durationMs.nullable(),
+  attempts: z.int().min(0).max(30_000),
+  traceId: text(128).nullable(),
+});
+
+/** What one stream entry carried: the events that can be stored, and the others with the reason. */
+export interface ParsedBatch {
+  readonly events: readonly UsageEvent[];
+  readonly refused: readonly { readonly payload: string; readonly reason: string }[];
+}
+
+/** Reads the JSON array of one stream entry. Whatever is wrong concerns the one event it is in, never its neighbours. */
+export function parseUsageBatch(json: string): ParsedBatch {
+  let list: unknown;
+  try {
+    list = JSON.parse(json);
+  } catch {
+    return { events: [], refused: [{ payload: json, reason: 'not JSON' }] };
+  }
+  if (!Array.isArray(list)) return { events: [], refused: [{ payload: json, reason: 'not a list' }] };
+  const events: UsageEvent[] = [];
+  const refused: { payload: string; reason: string }[] = [];
+  for (const item of list) {
+    const parsed = schema.safeParse(item);
+    if (parsed.success) events.push(parsed.data as UsageEvent);
+    else refused.push({ payload: JSON.stringify(item), reason: z.prettifyError(parsed.error) });
+  }
+  return { events, refused };
+}
