@@ -13,12 +13,16 @@ export interface Tree {
 
 /**
  * Lays out `files` (path → source) below a new temporary folder, with copies of `configs` (paths in this repository) beside
- * them and its `node_modules` linked in, so that a checking tool sees them as it sees the house itself.
+ * them and (unless `link` is false) its `node_modules` linked in, so that a checking tool sees them as it sees the house itself.
  */
-export function plantTree(files: Readonly<Record<string, string>>, configs: readonly string[]): Tree {
+export function plantTree(
+  files: Readonly<Record<string, string>>,
+  configs: readonly string[],
+  { link = true }: { readonly link?: boolean } = {},
+): Tree {
   const dir = realpathSync(mkdtempSync(path.join(tmpdir(), 'house-rules-')));
   for (const file of configs) cpSync(path.join(root, file), path.join(dir, file), { recursive: true });
-  symlinkSync(path.join(root, 'node_modules'), path.join(dir, 'node_modules'), 'junction');
+  if (link) symlinkSync(path.join(root, 'node_modules'), path.join(dir, 'node_modules'), 'junction');
   for (const [file, source] of Object.entries(files)) {
     mkdirSync(path.dirname(path.join(dir, file)), { recursive: true });
     writeFileSync(path.join(dir, file), source);
