@@ -57,9 +57,10 @@ export class StartFailed extends Error {
   }
 }
 
-const repository = findRepository();
+/** The folder of package.json. */
+export const repositoryFolder = findRepository();
 /** The command as built. */
-export const cliEntry = path.join(repository, 'dist', 'apps', 'cli', 'src', 'main.js');
+export const cliEntry = path.join(repositoryFolder, 'dist', 'apps', 'cli', 'src', 'main.js');
 
 function findRepository(): string {
   let folder = path.dirname(fileURLToPath(import.meta.url));

@@ -1,11 +1,11 @@
 // The story of a start: configuration → data folder → stores → schema → first credentials → gateway and worker → banner;
 // then it keeps the two alive until it is asked to stop, and ends everything in the opposite order, each step bounded.
 import type { SmartflowConfig } from '#libs/platform/config.js';
+import { bootstrap } from '#libs/keys-budgets/index.js';
 import { migrate, startStores, type RunningStores } from '#libs/stores/index.js';
 import { productVersion } from '../product.js';
 import { banner } from './banner.js';
 import { Children } from './children.js';
-import { prepareFirstUse } from './first-use.js';
 import { endLeftovers } from './leftovers.js';
 import { checkListen } from './listen-check.js';
 import { takeDataDir } from './prepare-data-dir.js';
@@ -45,7 +45,7 @@ export async function serve(config: SmartflowConfig): Promise<number> {
   if (stop.isRequested()) return 0;
   const { applied } = await migrate(stores.urls.postgresOwner);
   if (applied.length > 0) say(`Database schema: ${applied.length} migrations applied`);
-  const first = await prepareFirstUse(stores.urls, dataDir);
+  const first = await bootstrap({ urls: stores.urls, dataDir });
   if (stop.isRequested()) return 0;
 
   say('Starting gateway and worker …');
