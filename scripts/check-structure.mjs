@@ -41,13 +41,13 @@ for (const lib of libs) {
   if (lib !== 'platform' && !files.includes(`libs/${lib}/index.ts`)) fault(`libs/${lib}/index.ts`, 'missing: the one curated entry');
 }
 for (const file of product) {
-  // the migrations' index is a list in order, not a barrel
-  const list = /^libs\/([^/]+\/index|stores\/migrations\/index)\.ts$/;
+  // the migrations' index is a list in order, not a barrel; the demo provider is a server of its own
+  const list = /^libs\/([^/]+|stores\/migrations|providers\/demo)\/index\.ts$/;
   if (path.basename(file) === 'index.ts' && !list.test(file)) fault(file, 'no barrels inside a library or an app');
 }
 
 /** A file that only re-exports is a barrel, whatever its name. */
-const ENTRY = /^libs\/[^/]+\/index\.ts$|^libs\/platform\/[^/]+\.ts$|^libs\/stores\/testing\.ts$/;
+const ENTRY = /^libs\/([^/]+|providers\/demo)\/index\.ts$|^libs\/platform\/[^/]+\.ts$|^libs\/stores\/testing\.ts$/;
 for (const file of product.filter((name) => name.endsWith('.ts') && !isTest(name))) {
   const bare = read(file).replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '').trim();
   const rest = bare.replace(/export\s+(type\s+)?(\*(\s+as\s+\w+)?|\{[^}]*\})\s+from\s+'[^']+';?/g, '').trim();
