@@ -42,9 +42,12 @@ function bundled(root) {
 }
 
 /** Every Node of this machine: the running one, npm's own, those on PATH; never one below our node_modules. */
-function installed(root) {
+function installed() {
   const name = process.platform === 'win32' ? 'node.exe' : 'node';
-  const onPath = (process.env.PATH ?? '').split(path.delimiter).filter(Boolean).map((folder) => path.join(folder, name));
+  const onPath = (process.env.PATH ?? '')
+    .split(path.delimiter)
+    .filter(Boolean)
+    .map((folder) => path.join(folder, name));
   const found = [];
   for (const candidate of [process.execPath, process.env.npm_node_execpath, ...onPath]) {
     if (!candidate || !existsSync(candidate)) continue;
@@ -56,16 +59,22 @@ function installed(root) {
 
 /** Path of the Node binary to use; throws an Error that says what to do when there is none. */
 export function findNode(root) {
-  const others = installed(root).map((binary) => ({ binary, version: versionOf(binary) }));
+  const others = installed().map((binary) => ({ binary, version: versionOf(binary) }));
   const preferred = others.find(({ version }) => isPreferred(version));
   if (preferred !== undefined) return preferred.binary;
   const own = bundled(root);
-  if (own !== null && isEnough(realpathSync(process.execPath) === realpathSync(own) ? parse(process.version) : versionOf(own))) return own;
+  if (
+    own !== null &&
+    isEnough(realpathSync(process.execPath) === realpathSync(own) ? parse(process.version) : versionOf(own))
+  )
+    return own;
   const enough = others.find(({ version }) => isEnough(version));
   if (enough !== undefined) return enough.binary;
   throw new Error(
     `Smartflow needs Node.js 24.15 or later in the 24 line, or 26 and later. The Node.js that comes with it ` +
-      (own === null ? `is not available for ${process.platform}-${process.arch}` : 'does not run on this system (it needs glibc 2.28 or later)') +
+      (own === null
+        ? `is not available for ${process.platform}-${process.arch}`
+        : 'does not run on this system (it needs glibc 2.28 or later)') +
       `, and this machine has ${process.version}. Install Node.js 26 (https://nodejs.org) and start again.`,
   );
 }

@@ -1,5 +1,16 @@
 // One set-up at a time per clone: a lock file that names its owner, with a heartbeat, a take-over and a deadline.
-import { linkSync, mkdirSync, openSync, closeSync, readFileSync, renameSync, statSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  mkdirSync,
+  openSync,
+  closeSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import os from 'node:os';
 import path from 'node:path';
@@ -67,7 +78,7 @@ export async function takeLock(file, onWait) {
   mkdirSync(path.dirname(file), { recursive: true });
   const mine = { pid: process.pid, host: os.hostname(), token: randomUUID(), tool: null };
   const deadline = Date.now() + GIVE_UP_MS;
-  for (let waited = false; ; ) {
+  for (let waited = false; ;) {
     try {
       const handle = openSync(file, 'wx', 0o644);
       writeFileSync(handle, JSON.stringify(mine));
@@ -82,7 +93,9 @@ export async function takeLock(file, onWait) {
       if (!waited) onWait(seen.owner.pid);
       waited = true;
       if (Date.now() > deadline) {
-        throw new Error(`another set-up (process ${seen.owner.pid}) has not finished in 15 minutes; if it does not run any more, delete ${file}`);
+        throw new Error(
+          `another set-up (process ${seen.owner.pid}) has not finished in 15 minutes; if it does not run any more, delete ${file}`,
+        );
       }
       await new Promise((resolve) => setTimeout(resolve, 200));
     }

@@ -2,7 +2,18 @@
 // to do, safe when several start at once. Without dependencies and for Node 18 and later: on a fresh clone nothing else is there.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,7 +36,9 @@ const say = (text) => process.stderr.write(`${text}\n`);
 export async function prepare({ build = 'stale' } = {}) {
   const needsBuild = () => build === 'always' || (build === 'stale' && buildIsStale());
   if (isInstalled() && !needsBuild()) return;
-  const lock = await takeLock(path.join(work, 'lock'), (pid) => say(`Waiting for another set-up of this folder (process ${pid}) …`));
+  const lock = await takeLock(path.join(work, 'lock'), (pid) =>
+    say(`Waiting for another set-up of this folder (process ${pid}) …`),
+  );
   const stopOn = endToolOnSignal(lock);
   try {
     if (!isInstalled()) await install(lock);
@@ -58,7 +71,9 @@ async function run(lock, what, command, args, options = {}) {
   try {
     await new Promise((resolve, reject) => {
       tool.once('error', (error) => reject(new Error(`${what} failed: ${error.message}`)));
-      tool.once('exit', (code, signal) => (code === 0 ? resolve() : reject(new Error(`${what} failed (${signal ?? `exit ${code}`})`))));
+      tool.once('exit', (code, signal) =>
+        code === 0 ? resolve() : reject(new Error(`${what} failed (${signal ?? `exit ${code}`})`)),
+      );
     });
   } finally {
     clearInterval(alive);
@@ -100,7 +115,8 @@ function npmInstalledThis(lock) {
   if (text === null) return false;
   const there = JSON.parse(text).packages ?? {};
   return Object.entries(lock.packages).every(
-    ([name, entry]) => name === '' || entry.optional === true || entry.devOptional === true || there[name]?.version === entry.version,
+    ([name, entry]) =>
+      name === '' || entry.optional === true || entry.devOptional === true || there[name]?.version === entry.version,
   );
 }
 
@@ -147,9 +163,15 @@ function filesBelow(folder, keep, found = []) {
 function fingerprint() {
   const hash = createHash('sha256');
   const folders = SOURCES.map((name) => at(name)).filter((folder) => existsSync(folder));
-  const files = folders.flatMap((folder) => filesBelow(folder, (name) => !/\.(md|spec\.ts|e2e\.ts|contract\.ts)$/.test(name)));
+  const files = folders.flatMap((folder) =>
+    filesBelow(folder, (name) => !/\.(md|spec\.ts|e2e\.ts|contract\.ts)$/.test(name)),
+  );
   for (const file of [...files.sort(), ...BUILD_INPUTS.map((name) => at(name))]) {
-    hash.update(`${path.relative(root, file)}\n`).update(createHash('sha256').update(read(file) ?? '').digest());
+    hash.update(`${path.relative(root, file)}\n`).update(
+      createHash('sha256')
+        .update(read(file) ?? '')
+        .digest(),
+    );
   }
   return hash.digest('hex');
 }

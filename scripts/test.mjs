@@ -63,7 +63,8 @@ function count(result) {
 async function main() {
   await prepare({ build: 'never' });
   console.error('Checking types …');
-  if ((await run('typescript7/bin/tsc', ['-p', 'tsconfig.json', '--noEmit'])) !== 0) throw new Error('the type check failed');
+  if ((await run('typescript7/bin/tsc', ['-p', 'tsconfig.json', '--noEmit'])) !== 0)
+    throw new Error('the type check failed');
   await prepare();
   return runJest(process.argv.slice(2));
 }

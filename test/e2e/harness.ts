@@ -51,7 +51,9 @@ export class StartFailed extends Error {
   readonly exitCode: number | null;
   readonly logs: string;
   constructor(exitCode: number | null, logs: string) {
-    super(`the product did not start (${exitCode === null ? 'time is up' : `exit ${exitCode}`}):\n${logs.slice(-4000)}`);
+    super(
+      `the product did not start (${exitCode === null ? 'time is up' : `exit ${exitCode}`}):\n${logs.slice(-4000)}`,
+    );
     this.exitCode = exitCode;
     this.logs = logs;
   }
@@ -139,7 +141,8 @@ export async function startProduct(options: ProductOptions = {}): Promise<Produc
     detached: true,
   });
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text: string) => (output += text));
+  for (const stream of [child.stdout, child.stderr])
+    stream?.setEncoding('utf8').on('data', (text: string) => (output += text));
   let code: number | null = null;
   const exited = exitOf(child).then((value) => (code = value));
 
@@ -159,7 +162,10 @@ export async function startProduct(options: ProductOptions = {}): Promise<Produc
     }
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
-  const ready = JSON.parse(readFileSync(readyFile, 'utf8')) as Pick<Product, 'url' | 'consoleUrl' | 'adminToken' | 'key'>;
+  const ready = JSON.parse(readFileSync(readyFile, 'utf8')) as Pick<
+    Product,
+    'url' | 'consoleUrl' | 'adminToken' | 'key'
+  >;
   return {
     ...ready,
     dataDir,
@@ -185,7 +191,11 @@ export async function startProduct(options: ProductOptions = {}): Promise<Produc
 }
 
 /** Asks until `probe` gives something other than `null` or `undefined`; throws after `withinMs`. For states, never for sleeping. */
-export async function eventually<T>(what: string, withinMs: number, probe: () => Promise<T | null | undefined> | T | null | undefined): Promise<T> {
+export async function eventually<T>(
+  what: string,
+  withinMs: number,
+  probe: () => Promise<T | null | undefined> | T | null | undefined,
+): Promise<T> {
   const deadline = Date.now() + withinMs;
   let last: unknown = null;
   for (;;) {
@@ -201,7 +211,9 @@ export async function eventually<T>(what: string, withinMs: number, probe: () =>
 }
 
 /** The ids of the product's own processes, as the supervisor recorded them in the data folder. */
-export async function recordedChildren(dataDir: string): Promise<{ readonly supervisor: number; readonly gateway: number; readonly worker: number }> {
+export async function recordedChildren(
+  dataDir: string,
+): Promise<{ readonly supervisor: number; readonly gateway: number; readonly worker: number }> {
   const record = JSON.parse(await readFile(path.join(dataDir, 'run.json'), 'utf8')) as {
     supervisor: { pid: number };
     children: { name: string; pid: number }[];

@@ -23,16 +23,22 @@ function allProcesses(): RunningProcess[] {
     return pids.map((pid) => linuxProcess(Number(pid))).filter((found) => found !== null);
   }
   const found: RunningProcess[] = [];
-  for (const row of execFileSync('ps', ['-Aww', '-o', 'pid=,stat=,args='], { encoding: 'utf8', maxBuffer: 1 << 26 }).split('\n')) {
+  for (const row of execFileSync('ps', ['-Aww', '-o', 'pid=,stat=,args='], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+  }).split('\n')) {
     const match = /^\s*(\d+)\s+(\S+)\s+(.*)$/.exec(row);
-    if (match !== null && match[2]?.startsWith('Z') !== true) found.push({ pid: Number(match[1]), command: match[3] ?? '' });
+    if (match !== null && match[2]?.startsWith('Z') !== true)
+      found.push({ pid: Number(match[1]), command: match[3] ?? '' });
   }
   return found;
 }
 
 /** Every running process whose command line contains `text`, this process and its parent excepted. */
 export function processesNaming(text: string): RunningProcess[] {
-  return allProcesses().filter(({ pid, command }) => command.includes(text) && pid !== process.pid && pid !== process.ppid);
+  return allProcesses().filter(
+    ({ pid, command }) => command.includes(text) && pid !== process.pid && pid !== process.ppid,
+  );
 }
 
 /** Is there a process of this id that is no zombie? */

@@ -29,7 +29,9 @@ export interface CommandEntry {
 /** Options shared by every command that reads the configuration. */
 export const configOption = {
   options: { config: { type: 'string' } },
-  details: ['--config FILE      the configuration (default: $SMARTFLOW_CONFIG, else ./smartflow.yaml where there is one)'],
+  details: [
+    '--config FILE      the configuration (default: $SMARTFLOW_CONFIG, else ./smartflow.yaml where there is one)',
+  ],
 } as const satisfies Pick<Command, 'options' | 'details'>;
 
 /** A text option's value; `undefined` when it was not given. */

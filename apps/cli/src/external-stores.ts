@@ -19,5 +19,10 @@ export function externalStores({ boot }: SmartflowConfig, needed: readonly ('pos
     const value = boot.stores[name];
     return value instanceof Secret ? value : new Secret('');
   };
-  return { postgres: urlOf('postgres'), postgresOwner: urlOf('postgres'), redis: urlOf('redis'), mongodb: boot.stores.mongodb };
+  return {
+    postgres: urlOf('postgres'),
+    postgresOwner: urlOf('postgres'),
+    redis: urlOf('redis'),
+    mongodb: boot.stores.mongodb,
+  };
 }

@@ -1,4 +1,10 @@
-import { loadConfig, readEnvironment, renderReport, type LoadResult, type SmartflowConfig } from '#libs/platform/config.js';
+import {
+  loadConfig,
+  readEnvironment,
+  renderReport,
+  type LoadResult,
+  type SmartflowConfig,
+} from '#libs/platform/config.js';
 import { textOption, type CommandInput } from './command.js';
 
 /** Reads the configuration a command names, or the usual one. */
@@ -9,6 +15,7 @@ export function load(input: CommandInput, file = textOption(input, 'config')): L
 /** The configuration a command works with; `null` after every fault was printed. Warnings are printed too. */
 export function readConfig(input: CommandInput): SmartflowConfig | null {
   const result = load(input);
-  if (!result.ok || result.config.warnings.length > 0) process.stderr.write(renderReport(result, textOption(input, 'config')));
+  if (!result.ok || result.config.warnings.length > 0)
+    process.stderr.write(renderReport(result, textOption(input, 'config')));
   return result.ok ? result.config : null;
 }

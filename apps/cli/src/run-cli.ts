@@ -36,7 +36,12 @@ export async function runCli(argv: readonly string[]): Promise<number> {
 
 /** Reads the arguments a command declares; throws with a sentence for anything else. */
 function parse(command: Command, argv: readonly string[]): CommandInput {
-  const { values, positionals } = parseArgs({ args: [...argv], options: command.options, allowPositionals: true, strict: true });
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    options: command.options,
+    allowPositionals: true,
+    strict: true,
+  });
   if (positionals.length > command.maxArgs) throw new Error(`unexpected argument "${positionals[command.maxArgs]}"`);
   for (const [name, value] of Object.entries(values)) {
     if (value === '') throw new Error(`option --${name} needs a value`);

@@ -32,7 +32,12 @@ it('OPS-1: a taken port is said plainly, names the setting, exits 1 and leaves n
 }, 60_000);
 
 it('CFG-1: a faulty file is refused with every fault and its line, exit 1, nothing started', async () => {
-  const config = ['listne: ":8080"', 'providers:', '  local: { type: openai-compatible }', 'limits: { drain_ms: soon }'].join('\n');
+  const config = [
+    'listne: ":8080"',
+    'providers:',
+    '  local: { type: openai-compatible }',
+    'limits: { drain_ms: soon }',
+  ].join('\n');
   const { exitCode, logs } = await failedStart({ config });
   expect(exitCode).toBe(1);
   for (const part of [':1:', 'listen', ':3:', 'base_url', ':4:', 'drain_ms']) expect(logs).toContain(part);
@@ -70,7 +75,8 @@ it.each([
 it('help lists every command, and the options of each', async () => {
   const { code, stdout } = await runCli(['--help']);
   expect(code).toBe(0);
-  for (const name of ['serve', 'gateway', 'worker', 'migrate', 'validate', 'doctor', 'version', 'help']) expect(stdout).toContain(`  ${name}`);
+  for (const name of ['serve', 'gateway', 'worker', 'migrate', 'validate', 'doctor', 'version', 'help'])
+    expect(stdout).toContain(`  ${name}`);
   expect((await runCli(['serve', '--help'])).stdout).toContain('--ready-file');
   expect((await runCli(['--version'])).stdout).toMatch(/^smartflow \d+\.\d+\.\d+ /);
 });
@@ -91,12 +97,15 @@ it('a data folder that is a file is refused with the name of the setting', async
   expect(stderr).toContain('SMARTFLOW_DATA_DIR');
 });
 
-it.each(['gateway', 'worker', 'migrate'])('OPS-1: %s without external stores says which settings are missing', async (name) => {
-  await mkdir(path.join(folder, 'alone'), { recursive: true });
-  const { code, stderr } = await runCli([name], { cwd: path.join(folder, 'alone') });
-  expect(code).toBe(1);
-  expect(stderr).toContain('DATABASE_URL');
-});
+it.each(['gateway', 'worker', 'migrate'])(
+  'OPS-1: %s without external stores says which settings are missing',
+  async (name) => {
+    await mkdir(path.join(folder, 'alone'), { recursive: true });
+    const { code, stderr } = await runCli([name], { cwd: path.join(folder, 'alone') });
+    expect(code).toBe(1);
+    expect(stderr).toContain('DATABASE_URL');
+  },
+);
 
 it('doctor passes on a clean machine and fails, naming the store, when one cannot be reached', async () => {
   const env = { SMARTFLOW_PORT: '0', SMARTFLOW_DATA_DIR: path.join(folder, 'fresh') };

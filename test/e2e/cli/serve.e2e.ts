@@ -48,12 +48,19 @@ describe('one running product', () => {
   });
 
   it('OPS-1: the printed curl line works as it stands', async () => {
-    const line = product.logs().split('\n').find((text) => text.startsWith('curl ')) ?? '';
+    const line =
+      product
+        .logs()
+        .split('\n')
+        .find((text) => text.startsWith('curl ')) ?? '';
     expect(line).toContain(`${product.url}/v1/chat/completions`);
     const [, authorization, body] = /-H '(Authorization: [^']+)' .* -d '([^']+)'/.exec(line) ?? [];
     const response = await fetch(`${product.url}/v1/chat/completions`, {
       method: 'POST',
-      headers: { authorization: authorization?.slice('Authorization: '.length) ?? '', 'content-type': 'application/json' },
+      headers: {
+        authorization: authorization?.slice('Authorization: '.length) ?? '',
+        'content-type': 'application/json',
+      },
       body: body ?? '',
     });
     expect(response.status).toBe(200);
@@ -62,7 +69,8 @@ describe('one running product', () => {
 
   it('OPS-1: prints address, one-time admin link, first key, stores and data folder', () => {
     const text = product.logs();
-    for (const part of [`serves on ${product.url}`, 'Sign in once', product.key, 'PostgreSQL', product.dataDir]) expect(text).toContain(part);
+    for (const part of [`serves on ${product.url}`, 'Sign in once', product.key, 'PostgreSQL', product.dataDir])
+      expect(text).toContain(part);
   });
 
   it('no secret stands on a command line', async () => {
@@ -94,16 +102,20 @@ describe('one running product', () => {
     expect(await firstCall(product)).toBe(200);
   }, 40_000);
 
-  it('CFG-2: two instances with folders of their own run side by side', async () => {
-    const other = await startProduct();
-    try {
-      expect(other.url).not.toBe(product.url);
-      expect(await firstCall(other)).toBe(200);
-      expect(await firstCall(product)).toBe(200);
-    } finally {
-      await other.stop();
-    }
-  }, START_MS + 60_000);
+  it(
+    'CFG-2: two instances with folders of their own run side by side',
+    async () => {
+      const other = await startProduct();
+      try {
+        expect(other.url).not.toBe(product.url);
+        expect(await firstCall(other)).toBe(200);
+        expect(await firstCall(product)).toBe(200);
+      } finally {
+        await other.stop();
+      }
+    },
+    START_MS + 60_000,
+  );
 
   it('OPS-2: SIGTERM ends everything in order and leaves nothing behind', async () => {
     const { gateway, worker } = await recordedChildren(product.dataDir);
@@ -136,7 +148,10 @@ describe('a product that was killed', () => {
 
       const second = await startProduct({ dataDir });
       try {
-        expect({ adminToken: second.adminToken, key: second.key }).toEqual({ adminToken: first.adminToken, key: first.key });
+        expect({ adminToken: second.adminToken, key: second.key }).toEqual({
+          adminToken: first.adminToken,
+          key: first.key,
+        });
         expect(await firstCall(second)).toBe(200);
       } finally {
         expect(await second.stop()).toBe(0);

@@ -30,7 +30,10 @@ setInterval(() => {}, 1000);
 
 function write(file: string, content: string | object): void {
   mkdirSync(path.dirname(path.join(clone, file)), { recursive: true });
-  writeFileSync(path.join(clone, file), typeof content === 'string' ? content : `${JSON.stringify(content, null, 2)}\n`);
+  writeFileSync(
+    path.join(clone, file),
+    typeof content === 'string' ? content : `${JSON.stringify(content, null, 2)}\n`,
+  );
 }
 
 /** The Node that the real clone brings along, by a link: as in the product, it is found as a platform package. */
@@ -48,9 +51,15 @@ interface Run {
 
 function npm(...args: string[]): Run {
   const environment = Object.entries(cleanEnvironment()).filter(([name]) => !name.startsWith('npm_'));
-  const child = spawn('npm', args, { cwd: clone, env: Object.fromEntries(environment), detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn('npm', args, {
+    cwd: clone,
+    env: Object.fromEntries(environment),
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let text = '';
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (part: string) => (text += part));
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (part: string) => (text += part));
   const ended = new Promise<{ code: number | null; output: string }>((resolve) => {
     child.once('exit', (code) => resolve({ code, output: text }));
   });
@@ -70,7 +79,9 @@ const times = (text: string, part: string): number => text.split(part).length - 
 beforeAll(async () => {
   mkdirSync(clone);
   cpSync(path.join(repositoryFolder, 'scripts'), path.join(clone, 'scripts'), { recursive: true });
-  const { scripts } = JSON.parse(readFileSync(path.join(repositoryFolder, 'package.json'), 'utf8')) as { scripts: object };
+  const { scripts } = JSON.parse(readFileSync(path.join(repositoryFolder, 'package.json'), 'utf8')) as {
+    scripts: object;
+  };
   write('package.json', {
     name: 'smartflow',
     version: '0.0.0',

@@ -6,7 +6,10 @@ import { listenProblem } from '../serve/listen-check.js';
 
 export const command: Command = {
   usage: '[--config FILE]',
-  details: [...configOption.details, 'The stores are external (DATABASE_URL, REDIS_URL, MONGODB_URL); the schema is there (smartflow migrate).'],
+  details: [
+    ...configOption.details,
+    'The stores are external (DATABASE_URL, REDIS_URL, MONGODB_URL); the schema is there (smartflow migrate).',
+  ],
   options: configOption.options,
   maxArgs: 0,
   async run(input) {

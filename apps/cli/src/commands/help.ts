@@ -27,5 +27,7 @@ export const command: Command = {
 function overview(): string {
   const width = Math.max(...COMMANDS.map(({ name }) => name.length));
   const rows = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
-  return ['smartflow [command] [options]', '', ...rows, '', 'smartflow help <command> lists its options.', ''].join('\n');
+  return ['smartflow [command] [options]', '', ...rows, '', 'smartflow help <command> lists its options.', ''].join(
+    '\n',
+  );
 }

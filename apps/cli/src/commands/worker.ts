@@ -5,7 +5,10 @@ import { runAlone } from '../run-alone.js';
 
 export const command: Command = {
   usage: '[--config FILE]',
-  details: [...configOption.details, 'The stores are external (DATABASE_URL, REDIS_URL, MONGODB_URL); the schema is there (smartflow migrate).'],
+  details: [
+    ...configOption.details,
+    'The stores are external (DATABASE_URL, REDIS_URL, MONGODB_URL); the schema is there (smartflow migrate).',
+  ],
   options: configOption.options,
   maxArgs: 0,
   async run(input) {

@@ -31,7 +31,11 @@ function nodeVersion(): Finding {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   const fits = major >= 26 || (major === 24 && minor >= 15);
   const text = `${process.version} on ${process.platform}-${process.arch}`;
-  return { state: fits ? 'good' : 'bad', what: 'Node.js', text: fits ? text : `${text}: 24.15 or later, or 26 or later, is needed` };
+  return {
+    state: fits ? 'good' : 'bad',
+    what: 'Node.js',
+    text: fits ? text : `${text}: 24.15 or later, or 26 or later, is needed`,
+  };
 }
 
 function configuration(result: LoadResult): Finding {
@@ -48,7 +52,11 @@ function dataFolder(dataDir: string): Finding {
   try {
     accessSync(folder, constants.W_OK);
   } catch {
-    return { state: 'bad', what, text: `${dataDir} cannot be written by this account ("data_dir", SMARTFLOW_DATA_DIR)` };
+    return {
+      state: 'bad',
+      what,
+      text: `${dataDir} cannot be written by this account ("data_dir", SMARTFLOW_DATA_DIR)`,
+    };
   }
   const { bavail, bsize } = statfsSync(folder);
   const freeBytes = bavail * bsize;
@@ -61,7 +69,8 @@ async function listenAddress({ listen, dataDir }: BootConfig): Promise<Finding> 
   const what = 'Address';
   const problem = await checkListen(listen.host, listen.port);
   const at = `${listen.host}:${listen.port}`;
-  if (problem === null) return { state: 'good', what, text: listen.port === 0 ? `${listen.host}, any free port` : `${at} is free` };
+  if (problem === null)
+    return { state: 'good', what, text: listen.port === 0 ? `${listen.host}, any free port` : `${at} is free` };
   // Taken by this very installation, most likely: worth saying, not a fault.
   const own = new RunRecord(dataDir).left().length > 0;
   return { state: own ? 'warning' : 'bad', what, text: problem };
@@ -107,5 +116,7 @@ async function store(
 /** A server on PATH is preferred to the bundled one where it is recent enough; the start says which one it took. */
 function embeddedText(setting: 'embedded' | 'bundled', program: string): string {
   const found = setting === 'bundled' ? [] : program.split(' or ').flatMap((name) => executablesOnPath(name));
-  return found.length === 0 ? 'embedded: the bundled server' : `embedded: ${found[0]} if it is recent enough, else the bundled server`;
+  return found.length === 0
+    ? 'embedded: the bundled server'
+    : `embedded: ${found[0]} if it is recent enough, else the bundled server`;
 }

@@ -53,7 +53,9 @@ export class Children {
       return url.replace(/\/$/, '');
     } catch (error) {
       if (!(error instanceof ChildFailed)) throw error;
-      throw new Error(listenProblem(error.code, listen.host, listen.port) ?? `the ${error.child} did not start: ${error.message}`);
+      throw new Error(
+        listenProblem(error.code, listen.host, listen.port) ?? `the ${error.child} did not start: ${error.message}`,
+      );
     }
   }
 

@@ -13,9 +13,7 @@ export interface Boot {
 }
 
 /** Supervisor → child. `boot` comes once, `config` when the file has changed, `stop` at the end. */
-export type ToChild =
-  | { readonly type: 'boot'; readonly boot: unknown }
-  | { readonly type: 'stop' };
+export type ToChild = { readonly type: 'boot'; readonly boot: unknown } | { readonly type: 'stop' };
 
 /** Child → supervisor. After `failed` the child ends by itself. */
 export type FromChild =

@@ -21,13 +21,20 @@ export class ReadyFile {
       if (statSync(this.#file, { throwIfNoEntry: false })?.isDirectory() === true) throw new Error('it is a folder');
       rmSync(this.#file, { force: true });
     } catch (error) {
-      throw new Error(`the ready file ${this.#file} (--ready-file, SMARTFLOW_READY_FILE) cannot be written: ${(error as Error).message}`);
+      throw new Error(
+        `the ready file ${this.#file} (--ready-file, SMARTFLOW_READY_FILE) cannot be written: ${(error as Error).message}`,
+      );
     }
   }
 
   /** Writes it in one step: a reader sees nothing or all of it. */
   write(ready: Ready): void {
-    const text = JSON.stringify({ url: ready.url, consoleUrl: ready.consoleUrl, adminToken: ready.adminToken, key: ready.key });
+    const text = JSON.stringify({
+      url: ready.url,
+      consoleUrl: ready.consoleUrl,
+      adminToken: ready.adminToken,
+      key: ready.key,
+    });
     const next = `${this.#file}.${process.pid}`;
     writeFileSync(next, `${text}\n`, { mode: 0o600 });
     renameSync(next, this.#file);

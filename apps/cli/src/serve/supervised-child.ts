@@ -2,14 +2,29 @@ import { fork, type ChildProcess } from 'node:child_process';
 import path from 'node:path';
 import { pack, type Boot, type ChildName, type FromChild } from './messages.js';
 
-/** A child that lived shorter than this, or never became ready, died "at once". */
-const STABLE_MS = 30_000;
-/** The longest first start, stores being there already. */
-const START_MS = 90_000;
-const FIRST_PAUSE_MS = 200;
-const LONGEST_PAUSE_MS = 10_000;
-/** So many deaths at once in a row and restarting is given up. */
-const MAX_INSTANT_DEATHS = 8;
+/** What a child is run with. */
+export interface ChildOptions {
+  /** The script of the process. */
+  readonly script: string;
+  /** The longest first start, stores being there already. */
+  readonly startMs: number;
+  /** A child that served shorter than this, or never became ready, died "at once". */
+  readonly stableMs: number;
+  /** Before the first restart; doubled for each further death at once. */
+  readonly firstPauseMs: number;
+  readonly longestPauseMs: number;
+  /** One death at once more in a row and restarting is given up. */
+  readonly maxInstantDeaths: number;
+}
+
+const DEFAULTS: ChildOptions = {
+  script: path.join(import.meta.dirname, 'child.js'),
+  startMs: 90_000,
+  stableMs: 30_000,
+  firstPauseMs: 200,
+  longestPauseMs: 10_000,
+  maxInstantDeaths: 8,
+};
 
 /** What a child said or did that ended its start. */
 export class ChildFailed extends Error {
@@ -39,7 +54,8 @@ export interface ChildHooks {
  */
 export class SupervisedChild {
   readonly name: ChildName;
-  #hooks: ChildHooks;
+  readonly #hooks: ChildHooks;
+  readonly #options: ChildOptions;
   #process: ChildProcess | null = null;
   #boot: Boot | null = null;
   #stopping = false;
@@ -50,9 +66,10 @@ export class SupervisedChild {
   #restart: NodeJS.Timeout | null = null;
   #settleFirst: { resolve(url: string | null): void; reject(failure: ChildFailed): void } | null = null;
 
-  constructor(name: ChildName, hooks: ChildHooks) {
+  constructor(name: ChildName, hooks: ChildHooks, options: Partial<ChildOptions> = {}) {
     this.name = name;
     this.#hooks = hooks;
+    this.#options = { ...DEFAULTS, ...options };
   }
 
   /** Starts the process, which loads its code and waits for {@link start}: this overlaps with the start of the stores. */
@@ -68,8 +85,8 @@ export class SupervisedChild {
     this.#boot = boot;
     return new Promise((resolve, reject) => {
       const late = setTimeout(() => {
-        this.#settle(new ChildFailed(this.name, null, `it was not ready within ${START_MS / 1000} s`));
-      }, START_MS);
+        this.#settle(new ChildFailed(this.name, null, `it was not ready within ${this.#options.startMs / 1000} s`));
+      }, this.#options.startMs);
       this.#settleFirst = {
         resolve: (url) => (clearTimeout(late), resolve(url)),
         reject: (failure) => (clearTimeout(late), reject(failure)),
@@ -114,8 +131,10 @@ export class SupervisedChild {
   }
 
   #spawn(): void {
-    const entry = path.join(import.meta.dirname, 'child.js');
-    const child = fork(entry, [this.name], { detached: true, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const child = fork(this.#options.script, [this.name], {
+      detached: true,
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
     this.#process = child;
     this.#readySinceMs = null;
     child.on('message', (message: FromChild) => this.#onMessage(message));
@@ -153,12 +172,13 @@ export class SupervisedChild {
       return this.#settle(failure);
     }
     const lived = this.#readySinceMs === null ? 0 : Date.now() - this.#readySinceMs;
-    this.#instantDeaths = lived < STABLE_MS ? this.#instantDeaths + 1 : 1;
-    if (this.#instantDeaths > MAX_INSTANT_DEATHS) {
+    const { stableMs, firstPauseMs, longestPauseMs, maxInstantDeaths } = this.#options;
+    this.#instantDeaths = lived < stableMs ? this.#instantDeaths + 1 : 1;
+    if (this.#instantDeaths > maxInstantDeaths) {
       this.#stopping = true;
       return this.#hooks.onGiveUp(failure);
     }
-    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** (this.#instantDeaths - 1), LONGEST_PAUSE_MS);
+    const pauseMs = Math.min(firstPauseMs * 2 ** (this.#instantDeaths - 1), longestPauseMs);
     this.#hooks.log('error', `process ${pid} ended (${how}) and is started again in ${pauseMs} ms`);
     this.#failure = null;
     this.#restart = setTimeout(() => this.#spawn(), pauseMs);
