@@ -1,5 +1,6 @@
 import { statSync, watch, type FSWatcher } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { Secret } from '../secret.js';
 import type { ConfigFault, SmartflowConfig } from './config.js';
@@ -60,21 +61,20 @@ class Watcher implements ConfigWatch {
   #stopped = false;
 
   constructor(file: string, handlers: WatchHandlers, options: WatchOptions) {
-    this.#file = file;
     this.#handlers = handlers;
     this.#env = options.env ?? readEnvironment();
     this.#cwd = options.cwd ?? process.cwd();
+    this.#file = resolve(this.#cwd, file);
     this.#pollMs = options.pollMs ?? 400;
     this.#settleMs = options.settleMs ?? 200;
+    this.#inputs = this.#read().inputs;
     // The state is taken before the content: what changes in between is noticed as a change.
-    const before = stateOf([file]);
+    const state = stateOf(this.#inputs);
     const { result, inputs } = this.#read();
     this.#current = options.current ?? (result.ok ? result.config : null);
-    this.#inputs = inputs;
     // A file that is already another than the one the process runs with counts as changed.
-    const upToDate =
-      result.ok && this.#current !== null && before === stateOf([file]) && sameSettings(this.#current, result.config);
-    this.#handled = upToDate ? stateOf(inputs) : '';
+    const upToDate = result.ok && this.#current !== null && same(settingsOf(this.#current), settingsOf(result.config));
+    this.#handled = upToDate && isDeepStrictEqual(inputs, this.#inputs) ? state : '';
     this.#openHint();
     this.#schedule(this.#pollMs);
   }
@@ -90,7 +90,7 @@ class Watcher implements ConfigWatch {
   #openHint(): void {
     try {
       this.#hint = watch(dirname(this.#file), { persistent: false }, () => {
-        if (!this.#busy) this.#schedule(0);
+        if (!this.#busy) this.#schedule(HINT_MS);
       });
       this.#hint.on('error', () => this.#hint?.close());
     } catch {
@@ -117,26 +117,39 @@ class Watcher implements ConfigWatch {
 
   /** Deals with a changed state once it has stood still; a state that moves on is met again by the next look. */
   async #settle(state: string): Promise<void> {
-    await new Promise<void>((resolve) => setTimeout(resolve, this.#settleMs).unref());
+    await wait(this.#settleMs, undefined, { ref: false });
     if (this.#stopped || stateOf(this.#inputs) !== state) return;
     const { result, inputs } = this.#read();
-    if (stateOf(this.#inputs) !== state) return;
-    this.#inputs = inputs;
-    this.#handled = stateOf(inputs);
-    if (!result.ok) this.#handlers.onRefused(result.faults);
-    else if (result.config.warnings.some(isEmptyFile)) this.#handlers.onRefused([EMPTY]);
+    if (!isDeepStrictEqual(inputs, this.#inputs)) {
+      // Other files take part now: the state that was seen says nothing of them.
+      this.#inputs = inputs;
+      return this.#settle(stateOf(inputs));
+    }
+    if (stateOf(inputs) !== state) return;
+    this.#handled = state;
+    if (!result.ok) this.#refuse(result.faults);
+    else if (result.config.warnings.some(isEmptyFile)) this.#refuse([EMPTY]);
     else await this.#apply(result.config);
   }
 
   async #apply(config: SmartflowConfig): Promise<void> {
     const running = this.#current;
     const next = running === null ? config : withBootOf(running, config);
+    if (running !== null && same(running, next)) return; // touched, or only its comments changed
     try {
       await this.#handlers.onChange(next);
       this.#current = next;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      this.#handlers.onRefused([{ path: '', line: null, message: `the changed file could not be applied: ${reason}` }]);
+      this.#refuse([{ path: '', line: null, message: `the changed file could not be applied: ${reason}` }]);
+    }
+  }
+
+  #refuse(faults: readonly ConfigFault[]): void {
+    try {
+      this.#handlers.onRefused(faults);
+    } catch {
+      // Whoever cannot take the message must not end the watch with it.
     }
   }
 
@@ -144,6 +157,9 @@ class Watcher implements ConfigWatch {
     return readConfig({ file: this.#file, env: this.#env, cwd: this.#cwd });
   }
 }
+
+/** From a notice of the file system to a look: one for a whole burst of notices. */
+const HINT_MS = 20;
 
 const EMPTY: ConfigFault = { path: '', line: 1, message: 'the file is empty; the settings in force are kept' };
 
@@ -170,8 +186,9 @@ const NAMES = {
   readyFile: 'SMARTFLOW_READY_FILE',
 } as const satisfies Record<keyof SmartflowConfig['boot'], string>;
 
-function sameSettings(a: SmartflowConfig, b: SmartflowConfig): boolean {
-  return same(a.live, b.live) && same(a.boot, b.boot);
+/** What a process runs by, without the texts about it. */
+function settingsOf(config: SmartflowConfig): unknown {
+  return [config.boot, config.live];
 }
 
 /** Deep equality that looks into secrets, without keeping what it sees. */

@@ -1,5 +1,3 @@
-import { isIP } from 'node:net';
-import ipaddr from 'ipaddr.js';
 import {
   type Address,
   contains,
@@ -7,8 +5,10 @@ import {
   GLOBAL_UNICAST_V6,
   METADATA,
   type Network,
+  parseAddress,
   parseNetwork,
   SPECIAL,
+  unmapped,
 } from './ranges.js';
 
 /** What the policy says of one address. `listed`: a network of `egress.allow` names it, so that plain http is allowed too. */
@@ -41,7 +41,7 @@ export class EgressPolicy {
   /** The verdict with its reason, in words fit for a message. Text that is no IP address is refused. */
   verdict(ip: string): EgressVerdict {
     const address = parseAddress(ip);
-    return address === null ? { allowed: false, reason: 'not an IP address' } : this.#judge(address);
+    return address === null ? { allowed: false, reason: 'not an IP address' } : this.#judge(unmapped(address));
   }
 
   #judge(address: Address): EgressVerdict {
@@ -65,17 +65,11 @@ export class EgressPolicy {
 
 /** The entry for `egress.allow` that would open an address: the whole of 127.0.0.0/8 for loopback, else only itself. */
 export function allowEntryFor(ip: string): string {
-  const address = parseAddress(ip);
-  if (address === null) return ip;
+  const parsed = parseAddress(ip);
+  if (parsed === null) return ip;
+  const address = unmapped(parsed);
   if (address.kind() === 'ipv6') return `${address.toString()}/128`;
   return address.range() === 'loopback' ? '127.0.0.0/8' : `${address.toString()}/32`;
-}
-
-/** Strict: what `inet_aton` would also take (`127.1`, `0x7f000001`) is no address here. Zones are cut, v4-mapped unwrapped. */
-function parseAddress(ip: string): Address | null {
-  if (isIP(ip) === 0) return null;
-  const zone = ip.indexOf('%');
-  return ipaddr.process(zone === -1 ? ip : ip.slice(0, zone));
 }
 
 function isMetadata(address: Address): boolean {

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 export type Address = ipaddr.IPv4 | ipaddr.IPv6;
@@ -16,13 +17,40 @@ export function contains(network: Network, address: Address): boolean {
     : (address as ipaddr.IPv6).match(network.base as ipaddr.IPv6, network.bits);
 }
 
+/**
+ * Reads an IP address; `null` for anything else, also for what `inet_aton` would take (`127.1`, `0x7f000001`).
+ * A zone is cut off. The dotted tail of an IPv6 address is written out first, since the library takes `::1.2.3.4` for
+ * the v4-mapped `::ffff:1.2.3.4`.
+ */
+export function parseAddress(text: string): Address | null {
+  const family = isIP(text);
+  if (family === 0) return null;
+  if (family === 4) return ipaddr.IPv4.parse(text);
+  const withoutZone = text.replace(/%.*$/s, '');
+  const hex = (high: string, low: string): string => ((Number(high) << 8) | Number(low)).toString(16);
+  return ipaddr.IPv6.parse(
+    withoutZone.replace(
+      /(\d+)\.(\d+)\.(\d+)\.(\d+)$/,
+      (_, a: string, b: string, c: string, d: string) => `${hex(a, b)}:${hex(c, d)}`,
+    ),
+  );
+}
+
+/** The IPv4 address that a v4-mapped one (`::ffff:10.0.0.1`, RFC 4291 §2.5.5.2) means to the system; others unchanged. */
+export function unmapped(address: Address): Address {
+  return address.kind() === 'ipv6' && (address as ipaddr.IPv6).isIPv4MappedAddress()
+    ? (address as ipaddr.IPv6).toIPv4Address()
+    : address;
+}
+
 /** Reads `10.0.0.0/8` or `fc00::/7`; throws on anything else. A v4-mapped network becomes the IPv4 one it stands for. */
 export function parseNetwork(cidr: string): Network {
-  const [base, bits] = ipaddr.parseCIDR(cidr);
-  if (base.kind() === 'ipv6' && (base as ipaddr.IPv6).isIPv4MappedAddress() && bits >= 96) {
-    return { base: (base as ipaddr.IPv6).toIPv4Address(), bits: bits - 96 };
-  }
-  return { base, bits };
+  const match = /^([^/%]+)\/(\d{1,3})$/.exec(cidr);
+  const base = match === null ? null : parseAddress(match[1] as string);
+  const bits = Number(match?.[2]);
+  if (base === null || bits > (base.kind() === 'ipv4' ? 32 : 128)) throw new Error(`"${cidr}" is no network`);
+  const plain = unmapped(base);
+  return plain === base || bits < 96 ? { base, bits } : { base: plain, bits: bits - 96 };
 }
 
 const named = (name: string, ...cidrs: string[]): { name: string; network: Network }[] =>
