@@ -1,4 +1,5 @@
-import type { FastifyServerOptions } from 'fastify';
+import type { FastifyHttpOptions } from 'fastify';
+import type { Server } from 'node:http';
 import { sendProblem } from '#libs/http/index.js';
 import { AppError } from '#libs/platform/errors.js';
 import { dialectOfPath } from './proxy/endpoints.js';
@@ -11,7 +12,7 @@ const REQUEST_TIMEOUT_MS = 300_000;
 const KEEP_ALIVE_MS = 75_000;
 
 /** Settings of the HTTP server, every wait and size bounded. */
-export function serverOptions(): FastifyServerOptions {
+export function serverOptions(): FastifyHttpOptions<Server> {
   return {
     logger: false,
     trustProxy: false,

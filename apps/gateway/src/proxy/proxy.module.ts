@@ -1,12 +1,11 @@
-import { createSecretKey } from 'node:crypto';
 import { Module, type OnApplicationShutdown } from '@nestjs/common';
-import type { DataSource } from 'typeorm';
+import { readPepper } from '#libs/keys-budgets/index.js';
 import { RedisBodySink, RedisUsageSink } from '#libs/ledger/index.js';
 import { newId } from '#libs/platform/ids.js';
 import type { Logger } from '#libs/platform/logger.js';
 import { startDemoProvider } from '#libs/providers/demo/index.js';
 import { REGISTRY_FEED, type RegistryFeed } from '#libs/registry/index.js';
-import { clusterSecret, createRedis, POSTGRES, STORE_URLS, type StoreUrls } from '#libs/stores/index.js';
+import { createRedis, POSTGRES, STORE_URLS, type StoreUrls } from '#libs/stores/index.js';
 import { LIVE_SETTINGS, type LiveSettings } from '../live-settings.js';
 import { LOGGER } from '../tokens.js';
 import { DataPlaneRunner } from './data-plane-runner.js';
@@ -29,13 +28,15 @@ class DataPlaneLife implements OnApplicationShutdown {
   }
 }
 
-async function startDataPlane(settings: LiveSettings, feed: RegistryFeed, source: DataSource, urls: StoreUrls, log: Logger): Promise<DataPlaneLife> {
+type Postgres = Parameters<typeof readPepper>[0];
+
+async function startDataPlane(settings: LiveSettings, feed: RegistryFeed, source: Postgres, urls: StoreUrls, log: Logger): Promise<DataPlaneLife> {
   // A connection of its own: a slow ledger must not slow counters and registry.
   const redis = createRedis(urls.redis, 'background');
   const usage = new RedisUsageSink({ redis, writer: newId('inst'), logger: log });
   const bodies = new RedisBodySink({ redis, logger: log, maxBodyBytes: settings.live.archive.maxBodyBytes });
   const demo = await startDemoProvider();
-  const pepper = createSecretKey(await clusterSecret(source, 'key-pepper'));
+  const pepper = await readPepper(source, 'key');
   const runner = new DataPlaneRunner({ settings, feed, pepper, usage, bodies, demo, log });
   return new DataPlaneLife(runner, async () => {
     await usage.close(FLUSH_DEADLINE_MS);
