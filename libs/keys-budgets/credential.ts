@@ -2,8 +2,11 @@ import { createHmac, randomBytes, type KeyObject } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { Secret } from '#libs/platform/secret.js';
 
-/** Prefixes by which a credential's kind, and secret scanners, recognise it. */
-export type CredentialPrefix = 'sk-sf-' | 'sf_admin_';
+/**
+ * Prefixes by which a credential's kind, and secret scanners, recognise it: virtual key, API token, one-time admin link,
+ * browser session.
+ */
+export type CredentialPrefix = 'sk-sf-' | 'sf_admin_' | 'sf_admin_link_' | 'sf_admin_session_';
 
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const ID_LENGTH = 8;
@@ -52,9 +55,4 @@ export function isWellFormed(prefix: CredentialPrefix, text: string): boolean {
  */
 export function digestOf(pepper: KeyObject, text: string): string {
   return createHmac('sha256', pepper).update(text).digest('base64url');
-}
-
-/** How a credential is shown after it was made: enough to recognise it, nothing to use it. */
-export function hintOf(prefix: CredentialPrefix, publicId: string): string {
-  return `${prefix}${publicId}…`;
 }

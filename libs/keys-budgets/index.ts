@@ -1,2 +1,10 @@
-export { compileKeys, MAX_KEY_LENGTH, MIN_KEY_LENGTH, type KeyIndex, type KeyRecord } from './key-index.js';
+export { bootstrap, type FirstCredentials } from './bootstrap.js';
 export { FileKeySecrets, type ResolvedFileKey } from './file-key-secrets.js';
+export { KeyAdmin } from './key-admin.js';
+export { compileKeys, MAX_KEY_LENGTH, MIN_KEY_LENGTH, type KeyIndex, type KeyRecord } from './key-index.js';
+export { KeysModule, type FileKeys } from './keys.module.js';
+export { readPepper, type PepperPurpose } from './peppers.js';
+export { AdminLinks } from './store/admin-links.postgres.js';
+export { AdminSessions, type AdminSession } from './store/admin-sessions.redis.js';
+export { TokenAdmin } from './token-admin.js';
+export { TokenIndex, type TokenRecord } from './token-index.js';

@@ -5,9 +5,12 @@ export {
   type DocumentRef,
   type RegistryDocument,
 } from './document.js';
+export { openRegistry, type OpenRegistryOptions, type Registry } from './open-registry.js';
 export { PollingRegistryFeed, type FeedEvent, type FeedHealth, type RegistryFeed } from './registry-feed.js';
+export { REGISTRY_FEED, RegistryModule } from './registry.module.js';
 export { RegistryState } from './registry-state.js';
 export { RegistryWriter, type Applied } from './registry-writer.js';
+export { answered } from './store/answered.postgres.js';
 export { appendAudit, verifyAudit, type AuditVerdict } from './store/audit-log.postgres.js';
 export type { AuditEntry, AuditOrigin } from './store/audit-record.js';
 export type { RegistryMirror } from './store/registry-mirror.js';

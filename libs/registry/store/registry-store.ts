@@ -26,6 +26,8 @@ export interface RegistryStore {
   head(): Promise<RegistryHead>;
   /** All that changed after a version, read in one snapshot; `full` from version 0. */
   changesSince(version: number): Promise<RegistryDelta>;
+  /** One document as stored now; `null` when there is none. */
+  get(ref: DocumentRef): Promise<RegistryDocument | null>;
   create(ref: DocumentRef, content: DocumentContent, audit: AuditedChange): Promise<RegistryDocument>;
   /**
    * Changes a document. `decide` gets it as stored and returns its new content, or the same object for "nothing to do".

@@ -9,6 +9,7 @@ import type {
   RegistryDocument,
   RegistryHead,
 } from '../document.js';
+import { answered } from './answered.postgres.js';
 import { appendAudit } from './audit-log.postgres.js';
 import type { AuditedChange, DocumentContent, RegistryStore } from './registry-store.js';
 
@@ -48,14 +49,14 @@ export class PostgresRegistryStore implements RegistryStore {
   ) {}
 
   head(): Promise<RegistryHead> {
-    return reachable(async () => {
+    return answered(async () => {
       const { lineage, version } = await readHead(this.source.manager);
       return { lineage, version };
     });
   }
 
   changesSince(version: number): Promise<RegistryDelta> {
-    return reachable(() =>
+    return answered(() =>
       // Repeatable read: head and rows come from the same moment.
       this.source.transaction('REPEATABLE READ', async (sql) => {
         const { floor, ...head } = await readHead(sql);
@@ -74,6 +75,16 @@ export class PostgresRegistryStore implements RegistryStore {
     );
   }
 
+  get(ref: DocumentRef): Promise<RegistryDocument | null> {
+    return answered(async () => {
+      const [row] = (await this.source.query(
+        `SELECT ${COLUMNS} FROM registry_documents WHERE org_id = $1 AND kind = $2 AND id = $3 AND NOT deleted`,
+        [ref.orgId, ref.kind, ref.id],
+      )) as Row[];
+      return row === undefined ? null : toDocument(row);
+    });
+  }
+
   create(ref: DocumentRef, content: DocumentContent, audit: AuditedChange): Promise<RegistryDocument> {
     return this.change(async (sql, nextVersion, now) => {
       const version = await nextVersion();
@@ -84,7 +95,7 @@ export class PostgresRegistryStore implements RegistryStore {
       )) as Row[];
       if (rows[0] === undefined) throw new AppError('conflict', { text: 'There is one of that name already.' });
       const document = toDocument(rows[0]);
-      await this.record(sql, audit, null, document, version, now);
+      await record(sql, audit, { before: null, after: document, version, now });
       return document;
     });
   }
@@ -108,7 +119,7 @@ export class PostgresRegistryStore implements RegistryStore {
         [ref.orgId, ref.kind, ref.id, content.name, uniqueName, version, content.body, now],
       )) as [Row[], number];
       const after = toDocument(rows[0] as Row);
-      await this.record(sql, audit, before, after, version, now);
+      await record(sql, audit, { before, after, version, now });
       return after;
     });
   }
@@ -122,12 +133,12 @@ export class PostgresRegistryStore implements RegistryStore {
          WHERE org_id = $1 AND kind = $2 AND id = $3`,
         [ref.orgId, ref.kind, ref.id, version, now],
       );
-      await this.record(sql, audit, before, null, version, now);
+      await record(sql, audit, { before, after: null, version, now });
     });
   }
 
   raiseAbove(version: number): Promise<RegistryHead> {
-    return reachable(() =>
+    return answered(() =>
       this.source.transaction(async (sql) => {
         await sql.query(`UPDATE registry_head SET version = $1, floor = $1 WHERE version <= $2`, [
           version + 1,
@@ -146,36 +157,33 @@ export class PostgresRegistryStore implements RegistryStore {
   private change<T>(
     work: (sql: EntityManager, nextVersion: () => Promise<number>, now: Date) => Promise<T>,
   ): Promise<T> {
-    return reachable(() =>
+    return answered(() =>
       this.source.transaction((sql) => work(sql, () => takeVersion(sql), new Date(this.clock.now()))),
     );
   }
+}
 
-  private record(
-    sql: EntityManager,
-    audit: AuditedChange,
-    before: RegistryDocument | null,
-    after: RegistryDocument | null,
-    version: number,
-    now: Date,
-  ): Promise<void> {
-    const subject = (after ?? before) as RegistryDocument;
-    return appendAudit(
-      sql,
-      {
-        orgId: subject.orgId,
-        action: audit.action,
-        objectKind: subject.kind,
-        objectId: subject.id,
-        objectName: subject.name,
-        version,
-        before: before === null ? null : audit.view(before),
-        after: after === null ? null : audit.view(after),
-        origin: audit.origin,
-      },
-      now.getTime(),
-    );
-  }
+interface Change {
+  readonly before: RegistryDocument | null;
+  readonly after: RegistryDocument | null;
+  readonly version: number;
+  readonly now: Date;
+}
+
+function record(sql: EntityManager, audit: AuditedChange, { before, after, version, now }: Change): Promise<void> {
+  const subject = (after ?? before) as RegistryDocument;
+  const entry = {
+    orgId: subject.orgId,
+    action: audit.action,
+    objectKind: subject.kind,
+    objectId: subject.id,
+    objectName: subject.name,
+    version,
+    before: before === null ? null : audit.view(before),
+    after: after === null ? null : audit.view(after),
+    origin: audit.origin,
+  };
+  return appendAudit(sql, entry, now.getTime());
 }
 
 async function readHead(sql: EntityManager): Promise<RegistryHead & { floor: number }> {
@@ -206,19 +214,4 @@ async function lockRow(sql: EntityManager, ref: DocumentRef, expectedVersion: nu
     throw new AppError('conflict', { text: 'The object was changed by somebody else: read it again.' });
   }
   return row;
-}
-
-/** PostgreSQL error classes that mean "not now" rather than "wrong": connection, resources, operator intervention, limits. */
-const UNAVAILABLE = /^(08|53|57|55P03|25006)/;
-
-async function reachable<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof AppError || error instanceof TypeError || error instanceof RangeError) throw error;
-    const code = (error as { driverError?: { code?: string } }).driverError?.code ?? (error as { code?: string }).code;
-    if (code === '23505') throw new AppError('conflict', { text: 'There is one of that name already.', cause: error });
-    const isDriverFault = code === undefined || !/^[0-9A-Z]{5}$/.test(code) || UNAVAILABLE.test(code);
-    throw isDriverFault ? new AppError('store_unavailable', { cause: error }) : error;
-  }
 }
