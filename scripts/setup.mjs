@@ -195,7 +195,11 @@ async function buildAll(lock) {
   writeFileSync(path.join(next, '.sources'), sources);
   const old = path.join(work, 'dist-old');
   rmSync(old, { recursive: true, force: true });
-  if (existsSync(at('dist'))) renameSync(at('dist'), old);
+  try {
+    if (existsSync(at('dist'))) renameSync(at('dist'), old);
+  } catch {
+    rmSync(at('dist'), { recursive: true, force: true }); // a folder of a lower image layer cannot be moved
+  }
   renameSync(next, at('dist'));
   rmSync(old, { recursive: true, force: true });
 }

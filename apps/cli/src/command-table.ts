@@ -23,6 +23,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/migrate.js')).command,
   },
   {
+    name: 'bootstrap',
+    summary: 'make or print the first credentials of gateways on external stores',
+    load: async () => (await import('./commands/bootstrap.js')).command,
+  },
+  {
     name: 'validate',
     summary: 'check a configuration file and list every fault',
     load: async () => (await import('./commands/validate.js')).command,

@@ -75,7 +75,7 @@ it.each([
 it('help lists every command, and the options of each', async () => {
   const { code, stdout } = await runCli(['--help']);
   expect(code).toBe(0);
-  for (const name of ['serve', 'gateway', 'worker', 'migrate', 'validate', 'doctor', 'version', 'help'])
+  for (const name of ['serve', 'gateway', 'worker', 'migrate', 'bootstrap', 'validate', 'doctor', 'version', 'help'])
     expect(stdout).toContain(`  ${name}`);
   expect((await runCli(['serve', '--help'])).stdout).toContain('--ready-file');
   expect((await runCli(['--version'])).stdout).toMatch(/^smartflow \d+\.\d+\.\d+ /);
@@ -97,7 +97,7 @@ it('a data folder that is a file is refused with the name of the setting', async
   expect(stderr).toContain('SMARTFLOW_DATA_DIR');
 });
 
-it.each(['gateway', 'worker', 'migrate'])(
+it.each(['gateway', 'worker', 'migrate', 'bootstrap'])(
   'OPS-1: %s without external stores says which settings are missing',
   async (name) => {
     await mkdir(path.join(folder, 'alone'), { recursive: true });

@@ -1,5 +1,11 @@
 import net from 'node:net';
 
+/** A host of `listen` as a client on this machine writes it in a URL. */
+export function addressInUrl(host: string): string {
+  const reachable = host === '0.0.0.0' || host === '::' || host === '' ? '127.0.0.1' : host;
+  return reachable.includes(':') ? `[${reachable}]` : reachable;
+}
+
 /** What to tell the user about an address that cannot be listened on; `null` for errors that are about something else. */
 export function listenProblem(code: string | null | undefined, host: string, port: number): string | null {
   const at = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
