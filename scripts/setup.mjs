@@ -123,15 +123,25 @@ function npmInstalledThis(lock) {
 async function install(lock) {
   say('Installing dependencies (first start: about 400 MB, half a minute or more) …');
   const npmCli = process.env.npm_execpath;
-  const args = ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'];
+  const args = [
+    'ci',
+    '--include=dev',
+    '--include=optional',
+    '--no-audit',
+    '--no-fund',
+    '--no-update-notifier',
+    '--loglevel=error',
+  ];
   const env = { ...process.env };
-  if (!cacheIsWritable(env)) env.npm_config_cache = path.join(work, 'npm-cache');
+  const ownCache = path.join(work, 'npm-cache');
+  if (!cacheIsWritable(env)) env.npm_config_cache = ownCache;
   const viaNode = npmCli !== undefined && /npm-cli\.c?js$/.test(npmCli) && existsSync(npmCli);
   // npm ci removes node_modules first, and with it a bundled Node that may be running this: npm runs on its own Node.
   const npmNode = process.env.npm_node_execpath ?? process.execPath;
   const windows = process.platform === 'win32';
   if (viaNode) await run(lock, 'installing', npmNode, [npmCli, ...args], { env });
   else await run(lock, 'installing', 'npm', args, { env, shell: windows });
+  rmSync(ownCache, { recursive: true, force: true });
   if (!isInstalled()) throw new Error('npm ci ended well, yet node_modules does not match package-lock.json');
 }
 
