@@ -47,7 +47,7 @@ const makeLinks = async (postgres: Postgres) =>
 
 /**
  * The admin API of virtual keys and API tokens, and what the admin side signs callers in with (`TokenIndex`, `AdminLinks`,
- * `AdminSessions`). Needs `StoresModule` and `RegistryModule`.
+ * `AdminSessions`), global. Needs `StoresModule` and `RegistryModule`.
  */
 @Module({})
 export class KeysModule {
@@ -55,6 +55,7 @@ export class KeysModule {
   static forRoot(fileKeys: Pick<FactoryProvider<FileKeys>, 'inject' | 'useFactory'>): DynamicModule {
     return {
       module: KeysModule,
+      global: true,
       controllers: [KeysController, TokensController],
       providers: [
         { provide: FILE_KEYS, ...fileKeys },

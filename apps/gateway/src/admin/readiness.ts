@@ -1,0 +1,45 @@
+import type { RegistryFeed } from '#libs/registry/index.js';
+import { storeHealth, type HealthSources } from '#libs/stores/index.js';
+
+export interface ReadinessReport {
+  /**
+   * `degraded`: a store is down, and the gateway goes on as the outage policy says; still ready, or all replicas would leave
+   * the balancer together. `blind`: the registry was not confirmed for longer than its grace. `draining`: about to end.
+   */
+  readonly status: 'ready' | 'degraded' | 'draining' | 'blind';
+  readonly stores: Readonly<Record<string, 'up' | 'down'>>;
+  readonly registryVersion: number;
+}
+
+const CHECK_EVERY_MS = 1_000;
+
+/** Whether this process should get calls. The stores are asked at most once a second, however often it is asked itself. */
+export class Readiness {
+  private stores: Promise<ReadinessReport['stores']> | null = null;
+  private askedAt = 0;
+
+  constructor(
+    private readonly sources: HealthSources,
+    private readonly feed: RegistryFeed,
+    private readonly isDraining: () => boolean,
+  ) {}
+
+  async report(): Promise<ReadinessReport> {
+    const stores = await this.askStores();
+    const { blind, version } = this.feed.health();
+    const allUp = Object.values(stores).every((state) => state === 'up');
+    const status = this.isDraining() ? 'draining' : blind ? 'blind' : allUp ? 'ready' : 'degraded';
+    return { status, stores, registryVersion: version };
+  }
+
+  private askStores(): Promise<ReadinessReport['stores']> {
+    const now = performance.now();
+    if (this.stores === null || now - this.askedAt >= CHECK_EVERY_MS) {
+      this.askedAt = now;
+      this.stores = storeHealth(this.sources).then((health) =>
+        Object.fromEntries(Object.entries(health).map(([name, { state }]) => [name, state])),
+      );
+    }
+    return this.stores;
+  }
+}
