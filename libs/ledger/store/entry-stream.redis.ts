@@ -169,7 +169,8 @@ export class RedisEntryReader implements EntryReader {
   async #read(): Promise<StreamEntry[]> {
     const { blocking, stream, group, consumer, waitMs, count } = this.#options;
     const from = ['GROUP', group, consumer, 'COUNT', count, 'BLOCK', waitMs, 'STREAMS', stream, '>'] as const;
-    const answer = (await blocking.callBuffer('XREADGROUP', ...from)) as [Buffer, RawEntry[]][] | null;
+    // The typed command, not `callBuffer`: only it gives the same shape under RESP2 and RESP3 (a map there).
+    const answer = (await blocking.xreadgroupBuffer(...from)) as [Buffer, RawEntry[]][] | null;
     return decodeEntries(answer?.[0]?.[1] ?? []);
   }
 }
