@@ -3,6 +3,7 @@ import { configOption, textOption, type Command } from '../command.js';
 import { externalStores } from '../external-stores.js';
 import { readConfig } from '../read-config.js';
 import { addressInUrl } from '../serve/listen-check.js';
+import { takeDataDir } from '../serve/prepare-data-dir.js';
 import { ReadyFile } from '../serve/ready-file.js';
 
 export const command: Command = {
@@ -22,7 +23,8 @@ export const command: Command = {
     const named = textOption(input, 'ready-file');
     const readyFile = named === undefined ? null : new ReadyFile(named);
     const { listen, dataDir } = config.boot;
-    const first = await bootstrap({ urls, dataDir });
+    const lock = await takeDataDir(dataDir); // two at once would make two pairs
+    const first = await bootstrap({ urls, dataDir }).finally(() => lock.release());
     const url = `http://${addressInUrl(listen.host)}:${listen.port}`;
     const ready = { url, consoleUrl: `${url}/`, adminToken: first.adminToken.reveal(), key: first.firstKey.reveal() };
     if (readyFile !== null) readyFile.write(ready);

@@ -1,7 +1,6 @@
 // The story of a start: configuration → data folder → stores → schema → first credentials → gateway and worker → banner;
 // then it keeps the two alive until it is asked to stop, and ends everything in the opposite order, each step bounded.
 import type { SmartflowConfig } from '#libs/platform/config.js';
-import { bootstrap } from '#libs/keys-budgets/index.js';
 import { migrate, startStores, type RunningStores } from '#libs/stores/index.js';
 import { productVersion } from '../product.js';
 import { banner } from './banner.js';
@@ -27,9 +26,9 @@ export async function serve(config: SmartflowConfig): Promise<number> {
   await using ending = new AsyncDisposableStack();
   const { dataDir, listen } = config.boot;
 
-  const readyFile = config.boot.readyFile === null ? null : new ReadyFile(config.boot.readyFile);
   const lock = await takeDataDir(dataDir);
   ending.defer(() => lock.release());
+  const readyFile = config.boot.readyFile === null ? null : new ReadyFile(config.boot.readyFile);
   const record = new RunRecord(dataDir);
   await endLeftovers(record, (name, pid) => say(`Ending the ${name} (process ${pid}) that an earlier run left …`));
   const problem = await checkListen(listen.host, listen.port);
@@ -40,11 +39,13 @@ export async function serve(config: SmartflowConfig): Promise<number> {
   void stop.forced.then(() => children.kill()); // the waits of an orderly stop end with the processes
   ending.defer(() => children.kill());
   children.warmUp();
+  const credentials = import('#libs/keys-budgets/index.js'); // a third of a second of loading, while the stores start
   const stores = await startStores({ dataDir, stores: config.boot.stores, onProgress: say });
   ending.defer(() => stores.stop());
   if (stop.isRequested()) return 0;
   const { applied } = await migrate(stores.urls.postgresOwner);
   if (applied.length > 0) say(`Database schema: ${applied.length} migrations applied`);
+  const { bootstrap } = await credentials;
   const first = await bootstrap({ urls: stores.urls, dataDir });
   if (stop.isRequested()) return 0;
 
