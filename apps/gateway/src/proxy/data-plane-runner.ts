@@ -48,6 +48,7 @@ export class DataPlaneRunner {
     this.plane = {
       snapshot: this.#snapshot(this.#config, parts.feed.current()),
       draining: false,
+      isBlind: () => parts.feed.health().blind,
       pools: new UpstreamPools(() => this.#egress),
       usage: parts.usage,
       bodies: live.archive.bodies ? parts.bodies : null,

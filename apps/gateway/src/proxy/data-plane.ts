@@ -12,6 +12,8 @@ export interface DataPlane {
   snapshot: Snapshot;
   /** The process is about to end: answers say `connection: close`. */
   draining: boolean;
+  /** No store has confirmed the registry for longer than its grace: keys may have been revoked without our knowing. */
+  isBlind(): boolean;
   readonly pools: UpstreamPools;
   readonly usage: UsageSink;
   /** `null`: bodies are not archived. */

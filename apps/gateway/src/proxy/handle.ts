@@ -27,6 +27,7 @@ import { refuse } from './refuse.js';
 export function handle(exchange: Exchange, plane: DataPlane): void {
   try {
     if (exchange.endpoint.operation === 'hello') return answerListing(exchange, null);
+    if (plane.isBlind()) throw new AppError('store_unavailable');
     const key = authenticate(exchange);
     authorize(exchange, key);
     if (exchange.request.method !== 'POST') return answerListing(exchange, key);
