@@ -10,7 +10,6 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
-  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -22,7 +21,7 @@ import { takeLock } from './setup-lock.mjs';
 
 export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const at = (...parts) => path.join(root, ...parts);
-const work = at('.setup'); // the lock, and a build in the making
+const work = at('.setup'); // the lock, and npm's cache where the home cannot hold it
 const SOURCES = ['apps', 'libs', 'test'];
 const BUILD_INPUTS = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'scripts/setup.mjs'];
 
@@ -191,27 +190,26 @@ function buildIsStale() {
   return read(at('dist', '.sources')) !== fingerprint();
 }
 
-/** Builds beside dist and swaps the two: a product that runs from dist meets either the old or the new files. */
+/**
+ * Builds in place: the compiler finds `#libs/…` through dist and hence must write there. With a type error it writes
+ * nothing, so that the last good build stays; what an earlier build left of removed sources goes.
+ */
 async function buildAll(lock) {
   say('Building …');
   const sources = fingerprint();
   const compiler = at('node_modules', 'typescript7', 'bin', 'tsc');
   if (!existsSync(compiler)) throw new Error('the build needs the development dependencies: run npm ci --include=dev');
-  const next = path.join(work, 'dist-next');
-  rmSync(next, { recursive: true, force: true });
-  mkdirSync(next, { recursive: true });
-  await run(lock, 'building', findNode(root), [compiler, '-p', 'tsconfig.build.json', '--outDir', next]);
-  copyAssets(next);
-  writeFileSync(path.join(next, '.sources'), sources);
-  const old = path.join(work, 'dist-old');
-  rmSync(old, { recursive: true, force: true });
-  try {
-    if (existsSync(at('dist'))) renameSync(at('dist'), old);
-  } catch {
-    rmSync(at('dist'), { recursive: true, force: true }); // a folder of a lower image layer cannot be moved
+  await run(lock, 'building', findNode(root), [compiler, '-p', 'tsconfig.build.json', '--noEmitOnError', 'true']);
+  removeOrphans();
+  copyAssets(at('dist'));
+  writeFileSync(at('dist', '.sources'), sources);
+}
+
+function removeOrphans() {
+  for (const file of filesBelow(at('dist'), (name) => /\.js(\.map)?$/.test(name))) {
+    const source = at(path.relative(at('dist'), file).replace(/\.js(\.map)?$/, '.ts'));
+    if (!existsSync(source)) rmSync(file);
   }
-  renameSync(next, at('dist'));
-  rmSync(old, { recursive: true, force: true });
 }
 
 /** What the product reads beside its code (Lua, SQL, data files): everything that is neither TypeScript nor a text for people. */
