@@ -176,23 +176,45 @@ export function addField(scanned: ScannedObject, name: string, valueJson: string
   return { start: scanned.closeAt, end: scanned.closeAt, text: `${comma}${JSON.stringify(name)}:${valueJson}` };
 }
 
+/** A JSON object found inside a stream of bytes, parsed and as text. */
+export interface FoundObject {
+  readonly value: Record<string, unknown>;
+  readonly text: string;
+}
+
 /**
- * The last JSON object that is the value of `key` inside `bytes`, parsed together with its text, or `null`. `bytes` may
- * begin anywhere (the tail of a stream): a quote inside a JSON string is always escaped, so `"key":{` can only be structure.
+ * The last JSON object that is the value of `key` inside `bytes`, or `null`. `bytes` may begin anywhere (the tail of a
+ * stream): a quote inside a JSON string is always escaped, so `"key":{` can only be structure.
  */
-export function lastObjectOf(bytes: Buffer, key: string): { readonly value: Record<string, unknown>; readonly text: string } | null {
+export function lastObjectOf(bytes: Buffer, key: string): FoundObject | null {
   const needle = Buffer.from(`"${key}"`);
   for (let at = bytes.lastIndexOf(needle); at >= 0; at = at === 0 ? -1 : bytes.lastIndexOf(needle, at - 1)) {
-    const colon = skipSpace(bytes, at + needle.length);
-    if (bytes[colon] !== COLON) continue;
-    const start = skipSpace(bytes, colon + 1);
-    if (bytes[start] !== OPEN_BRACE) continue;
-    try {
-      const text = bytes.toString('utf8', start, skipContainer(bytes, start, 0));
-      return { value: JSON.parse(text) as Record<string, unknown>, text };
-    } catch {
-      continue; // cut off inside: an earlier, complete one is still better than nothing
-    }
+    const found = objectAfter(bytes, at + needle.length);
+    if (found !== null) return found;
   }
   return null;
+}
+
+/** The first one. */
+export function firstObjectOf(bytes: Buffer, key: string): FoundObject | null {
+  const needle = Buffer.from(`"${key}"`);
+  for (let at = bytes.indexOf(needle); at >= 0; at = bytes.indexOf(needle, at + 1)) {
+    const found = objectAfter(bytes, at + needle.length);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+/** The object behind a key that ends at `at`; `null` when something else stands there, or an object that is cut off. */
+function objectAfter(bytes: Buffer, at: number): FoundObject | null {
+  const colon = skipSpace(bytes, at);
+  if (bytes[colon] !== COLON) return null;
+  const start = skipSpace(bytes, colon + 1);
+  if (bytes[start] !== OPEN_BRACE) return null;
+  try {
+    const text = bytes.toString('utf8', start, skipContainer(bytes, start, 0));
+    return { value: JSON.parse(text) as Record<string, unknown>, text };
+  } catch {
+    return null;
+  }
 }

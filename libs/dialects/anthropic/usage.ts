@@ -1,5 +1,5 @@
 import { count, nested, type Operation, type StreamEnds } from '../dialect.js';
-import { lastObjectOf } from '../scan.js';
+import { firstObjectOf, lastObjectOf } from '../scan.js';
 import type { TokenUsage } from '../usage.js';
 
 /** Anthropic's `input_tokens` leaves out what was read from or written to the cache; all three add up to the input. */
@@ -30,7 +30,8 @@ export function anthropicUsageOfBody(operation: Operation, body: Buffer): TokenU
 
 /** `message_start` reports the input, `message_delta` cumulative counts of which some may be null: the last non-null value of each field counts. */
 export function anthropicUsageOfStream(_operation: Operation, ends: StreamEnds): TokenUsage | null {
-  const first = lastObjectOf(ends.head, 'usage');
+  // The first one: a short stream has its message_delta in the same block.
+  const first = firstObjectOf(ends.head, 'usage');
   const last = lastObjectOf(ends.tail, 'usage');
   if (first === null && last === null) return null;
   const merged: Record<string, unknown> = { ...first?.value };

@@ -1,12 +1,12 @@
 import { count, nested, type Operation, type StreamEnds } from '../dialect.js';
-import { lastObjectOf } from '../scan.js';
+import { lastObjectOf, type FoundObject } from '../scan.js';
 import type { TokenUsage } from '../usage.js';
 
 /**
  * Usage of chat completions, completions, embeddings and responses. Prompt counts include cached tokens; the chat names
  * (`prompt_tokens`) and the Responses names (`input_tokens`) never stand in one object.
  */
-function read(found: ReturnType<typeof lastObjectOf>): TokenUsage | null {
+function read(found: FoundObject | null): TokenUsage | null {
   if (found === null) return null;
   const usage = found.value;
   const inputDetails = nested(usage.prompt_tokens_details ?? usage.input_tokens_details);
