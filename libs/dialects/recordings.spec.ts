@@ -37,7 +37,9 @@ describe('what providers really send', () => {
     const whole = Buffer.from(frames.join(''));
     // As the relay keeps them: the first block, which may be the whole of a short stream, and the last 8 KiB.
     const tail = whole.subarray(-8192);
-    const read = isStream ? dialect.usageOfStream(operation, { head: Buffer.from(frames[0] ?? ''), tail }) : dialect.usageOfBody(operation, whole);
+    const read = isStream
+      ? dialect.usageOfStream(operation, { head: Buffer.from(frames[0] ?? ''), tail })
+      : dialect.usageOfBody(operation, whole);
     if (isStream) expect(dialect.usageOfStream(operation, { head: whole.subarray(0, 4096), tail })).toEqual(read);
     const ending = isStream ? dialect.endingOf(operation, whole.subarray(-8192)) : 'done';
     expect(ending).toBe(/Error|Failed/.test(name) ? 'failed' : 'done');
@@ -46,8 +48,11 @@ describe('what providers really send', () => {
     else expect(read).toEqual({ ...usage, raw: expect.any(String) as string });
   });
 
-  it.each(CASES.filter(([name]) => recordings[name].frames.length > 2))('LLM-8: the recording %s cut before its last frames is seen to be cut', (name, dialect, operation) => {
-    const { frames } = recordings[name];
-    expect(dialect.endingOf(operation, Buffer.from(frames.slice(0, 2).join('')))).toBe('cut');
-  });
+  it.each(CASES.filter(([name]) => recordings[name].frames.length > 2))(
+    'LLM-8: the recording %s cut before its last frames is seen to be cut',
+    (name, dialect, operation) => {
+      const { frames } = recordings[name];
+      expect(dialect.endingOf(operation, Buffer.from(frames.slice(0, 2).join('')))).toBe('cut');
+    },
+  );
 });

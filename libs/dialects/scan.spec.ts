@@ -34,12 +34,32 @@ describe('scanObject', () => {
     expect(span === undefined ? undefined : parseSpan(body, span)).toBe(stream);
   });
 
-  it.each(['', ' ', 'null', '[]', '"x"', '{', '{"model"', '{"model":', '{"model":}', '{"a":1,}', '{"a":1 "b":2}', '{"a":[}', '{"a":{]}', '{"a":"x}', '{"a":1}x', '{"a":1}{}', '{a:1}', '{"a":tru}', '{"a":01}', '{,}', '\ufeff{}', '{"a":"\\"}'])(
-    'refuses malformed JSON: %j',
-    (text) => {
-      expect(codeOf(() => scan(text))).toBe('invalid_json');
-    },
-  );
+  it.each([
+    '',
+    ' ',
+    'null',
+    '[]',
+    '"x"',
+    '{',
+    '{"model"',
+    '{"model":',
+    '{"model":}',
+    '{"a":1,}',
+    '{"a":1 "b":2}',
+    '{"a":[}',
+    '{"a":{]}',
+    '{"a":"x}',
+    '{"a":1}x',
+    '{"a":1}{}',
+    '{a:1}',
+    '{"a":tru}',
+    '{"a":01}',
+    '{,}',
+    '\ufeff{}',
+    '{"a":"\\"}',
+  ])('refuses malformed JSON: %j', (text) => {
+    expect(codeOf(() => scan(text))).toBe('invalid_json');
+  });
 
   it('refuses a watched field that stands there twice, whatever its spelling: readers disagree about which one counts', () => {
     expect(codeOf(() => scan('{"model":"a","model":"b"}'))).toBe('invalid_request');
@@ -60,7 +80,10 @@ describe('splice and addField', () => {
     const body = Buffer.from('{ "model" : "fast", "é": "ü" }');
     const scanned = scanObject(body, watched);
     const model = scanned.fields.get('model')!;
-    const edited = splice(body, [addField(scanned, 'stream', 'true'), { start: model.start, end: model.end, text: '"gpt"' }]);
+    const edited = splice(body, [
+      addField(scanned, 'stream', 'true'),
+      { start: model.start, end: model.end, text: '"gpt"' },
+    ]);
     expect(edited.toString()).toBe('{ "model" : "gpt", "é": "ü" ,"stream":true}');
     expect(splice(body, [])).toBe(body);
   });

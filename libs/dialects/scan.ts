@@ -70,7 +70,7 @@ const stack = new Uint8Array(MAX_DEPTH + 1);
 /** Offset after the object or array that opens at `at`; `depth` levels are open already. */
 function skipContainer(body: Buffer, at: number, depth: number): number {
   let level = 0;
-  for (let i = at; i < body.length; ) {
+  for (let i = at; i < body.length;) {
     const byte = body[i] as number;
     if (byte === QUOTE) {
       i = skipString(body, i);
@@ -126,7 +126,8 @@ export function scanObject(body: Buffer, watched: ReadonlySet<string>): ScannedO
     const start = skipSpace(body, i + 1);
     const end = skipValue(body, start, 1);
     if (watched.has(key)) {
-      if (fields.has(key)) throw new AppError('invalid_request', { text: `The field "${key}" stands twice in the body.`, param: key });
+      if (fields.has(key))
+        throw new AppError('invalid_request', { text: `The field "${key}" stands twice in the body.`, param: key });
       fields.set(key, { start, end });
     }
     i = skipSpace(body, end);

@@ -7,23 +7,39 @@ const ends = (tail: string, head = '') => ({ head: Buffer.from(head), tail: Buff
 
 describe('usage of OpenAI answers', () => {
   it('KEY-5: chat: cached tokens are part of the prompt, reasoning part of the completion', () => {
-    const body = '{"choices":[{"message":{"content":"\\"usage\\":{}"}}],"usage":{"prompt_tokens":100,"completion_tokens":50,"prompt_tokens_details":{"cached_tokens":40},"completion_tokens_details":{"reasoning_tokens":30}}}';
-    expect(openai.usageOfBody('chat', Buffer.from(body))).toMatchObject({ inputTokens: 100, cachedInputTokens: 40, outputTokens: 50, reasoningTokens: 30 });
+    const body =
+      '{"choices":[{"message":{"content":"\\"usage\\":{}"}}],"usage":{"prompt_tokens":100,"completion_tokens":50,"prompt_tokens_details":{"cached_tokens":40},"completion_tokens_details":{"reasoning_tokens":30}}}';
+    expect(openai.usageOfBody('chat', Buffer.from(body))).toMatchObject({
+      inputTokens: 100,
+      cachedInputTokens: 40,
+      outputTokens: 50,
+      reasoningTokens: 30,
+    });
   });
 
   it('KEY-5: usage counts on whatever chunk it stands, nulls before and after it', () => {
-    const tail = 'data: {"choices":[{"delta":{}}],"usage":null}\n\ndata: {"choices":[{"finish_reason":"stop"}],"usage":{"prompt_tokens":7,"completion_tokens":3}}\n\ndata: {"choices":[],"usage":null}\n\ndata: [DONE]\n\n';
+    const tail =
+      'data: {"choices":[{"delta":{}}],"usage":null}\n\ndata: {"choices":[{"finish_reason":"stop"}],"usage":{"prompt_tokens":7,"completion_tokens":3}}\n\ndata: {"choices":[],"usage":null}\n\ndata: [DONE]\n\n';
     expect(openai.usageOfStream('chat', ends(tail))).toMatchObject({ inputTokens: 7, outputTokens: 3 });
   });
 
   it('KEY-5: responses: usage inside response.completed', () => {
-    const tail = 'event: response.completed\ndata: {"type":"response.completed","response":{"output":[],"usage":{"input_tokens":9,"input_tokens_details":{"cached_tokens":4,"cache_write_tokens":2},"output_tokens":5,"output_tokens_details":{"reasoning_tokens":1}},"metadata":{}}}\n\n';
-    expect(openai.usageOfStream('responses', ends(tail))).toMatchObject({ inputTokens: 9, cachedInputTokens: 4, cacheWrite5mTokens: 2, outputTokens: 5, reasoningTokens: 1 });
+    const tail =
+      'event: response.completed\ndata: {"type":"response.completed","response":{"output":[],"usage":{"input_tokens":9,"input_tokens_details":{"cached_tokens":4,"cache_write_tokens":2},"output_tokens":5,"output_tokens_details":{"reasoning_tokens":1}},"metadata":{}}}\n\n';
+    expect(openai.usageOfStream('responses', ends(tail))).toMatchObject({
+      inputTokens: 9,
+      cachedInputTokens: 4,
+      cacheWrite5mTokens: 2,
+      outputTokens: 5,
+      reasoningTokens: 1,
+    });
     expect(openai.endingOf('responses', Buffer.from(tail))).toBe('done');
   });
 
   it('LLM-8: a stream without [DONE] or a finish reason did not end', () => {
-    expect(openai.endingOf('chat', Buffer.from('data: {"choices":[{"delta":{"content":"a"},"finish_reason":null}]}\n\n'))).toBe('cut');
+    expect(
+      openai.endingOf('chat', Buffer.from('data: {"choices":[{"delta":{"content":"a"},"finish_reason":null}]}\n\n')),
+    ).toBe('cut');
     expect(openai.endingOf('chat', Buffer.from('data: [DONE]\n\n'))).toBe('done');
   });
 });
@@ -33,8 +49,14 @@ describe('withoutUsageChunk', () => {
   it.each([
     [`data: a\n\n${usage}data: [DONE]\n\n`, 'data: a\n\ndata: [DONE]\n\n'],
     [usage, ''],
-    ['data: {"choices": [ ], "prompt_filter_results":[]}\n\n', 'data: {"choices": [ ], "prompt_filter_results":[]}\n\n'],
-    ['data: {"choices":[{"delta":{}}],"usage":{"prompt_tokens":1}}\n\n', 'data: {"choices":[{"delta":{}}],"usage":{"prompt_tokens":1}}\n\n'],
+    [
+      'data: {"choices": [ ], "prompt_filter_results":[]}\n\n',
+      'data: {"choices": [ ], "prompt_filter_results":[]}\n\n',
+    ],
+    [
+      'data: {"choices":[{"delta":{}}],"usage":{"prompt_tokens":1}}\n\n',
+      'data: {"choices":[{"delta":{}}],"usage":{"prompt_tokens":1}}\n\n',
+    ],
   ])('takes out only the chunk the caller did not ask for: %j', (block, expected) => {
     expect(withoutUsageChunk(Buffer.from(block)).toString()).toBe(expected);
   });
@@ -42,15 +64,32 @@ describe('withoutUsageChunk', () => {
 
 describe('usage of Anthropic answers', () => {
   it('KEY-5: input is what is uncached, read from and written to the cache together', () => {
-    const body = '{"type":"message","usage":{"input_tokens":10,"cache_creation_input_tokens":300,"cache_creation":{"ephemeral_5m_input_tokens":100,"ephemeral_1h_input_tokens":200},"cache_read_input_tokens":1000,"output_tokens":5,"server_tool_use":{"web_search_requests":2}}}';
-    expect(anthropic.usageOfBody('messages', Buffer.from(body))).toMatchObject({ inputTokens: 1310, cachedInputTokens: 1000, cacheWrite5mTokens: 100, cacheWrite1hTokens: 200, outputTokens: 5, webSearchRequests: 2 });
+    const body =
+      '{"type":"message","usage":{"input_tokens":10,"cache_creation_input_tokens":300,"cache_creation":{"ephemeral_5m_input_tokens":100,"ephemeral_1h_input_tokens":200},"cache_read_input_tokens":1000,"output_tokens":5,"server_tool_use":{"web_search_requests":2}}}';
+    expect(anthropic.usageOfBody('messages', Buffer.from(body))).toMatchObject({
+      inputTokens: 1310,
+      cachedInputTokens: 1000,
+      cacheWrite5mTokens: 100,
+      cacheWrite1hTokens: 200,
+      outputTokens: 5,
+      webSearchRequests: 2,
+    });
   });
 
   it('KEY-5: in streams the last non-null value of each field counts', () => {
-    const head = 'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":10,"cache_read_input_tokens":90,"output_tokens":1}}}\n\n';
-    const tail = 'event: message_delta\ndata: {"type":"message_delta","usage":{"input_tokens":null,"output_tokens":42}}\n\nevent: message_stop\ndata: {"type":"message_stop"}\n\n';
-    expect(anthropic.usageOfStream('messages', ends(tail, head))).toMatchObject({ inputTokens: 100, cachedInputTokens: 90, outputTokens: 42 });
-    expect(anthropic.usageOfStream('messages', ends('event: content_block_delta\n\n', head))).toMatchObject({ inputTokens: 100, outputTokens: 1 });
+    const head =
+      'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":10,"cache_read_input_tokens":90,"output_tokens":1}}}\n\n';
+    const tail =
+      'event: message_delta\ndata: {"type":"message_delta","usage":{"input_tokens":null,"output_tokens":42}}\n\nevent: message_stop\ndata: {"type":"message_stop"}\n\n';
+    expect(anthropic.usageOfStream('messages', ends(tail, head))).toMatchObject({
+      inputTokens: 100,
+      cachedInputTokens: 90,
+      outputTokens: 42,
+    });
+    expect(anthropic.usageOfStream('messages', ends('event: content_block_delta\n\n', head))).toMatchObject({
+      inputTokens: 100,
+      outputTokens: 1,
+    });
     expect(anthropic.usageOfBody('count_tokens', Buffer.from('{"input_tokens":5}'))).toBeNull();
   });
 
@@ -62,8 +101,14 @@ describe('usage of Anthropic answers', () => {
 
 describe('usage of Gemini answers', () => {
   it('KEY-5: thoughts are billed as output, tool-use prompts as input', () => {
-    const tail = 'data: {"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":100,"cachedContentTokenCount":60,"candidatesTokenCount":20,"thoughtsTokenCount":15,"toolUsePromptTokenCount":7}}\n\n';
-    expect(gemini.usageOfStream('stream_generate', ends(tail))).toMatchObject({ inputTokens: 107, cachedInputTokens: 60, outputTokens: 35, reasoningTokens: 15 });
+    const tail =
+      'data: {"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":100,"cachedContentTokenCount":60,"candidatesTokenCount":20,"thoughtsTokenCount":15,"toolUsePromptTokenCount":7}}\n\n';
+    expect(gemini.usageOfStream('stream_generate', ends(tail))).toMatchObject({
+      inputTokens: 107,
+      cachedInputTokens: 60,
+      outputTokens: 35,
+      reasoningTokens: 15,
+    });
     expect(gemini.endingOf('stream_generate', Buffer.from(tail))).toBe('done');
   });
 });

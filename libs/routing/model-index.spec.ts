@@ -4,13 +4,26 @@ import { betaHeader, ModelIndex } from './model-index.js';
 
 function provider(name: string, type: ProviderType, baseUrl: string | null = null): Provider {
   const config: ProviderConfig = {
-    name, type, baseUrl, apiKey: null, apiVersion: null, streamUsage: true, headers: {}, models: [],
+    name,
+    type,
+    baseUrl,
+    apiKey: null,
+    apiVersion: null,
+    streamUsage: true,
+    headers: {},
+    models: [],
     timeouts: { connectMs: 1, firstByteMs: 1, idleMs: 1, totalMs: 1 },
   };
   return compileProvider(config, { baseUrl: 'http://127.0.0.1:1', token: 't' })!;
 }
 
-const providers = [provider('backup', 'openai'), provider('openai', 'openai'), provider('anthropic', 'anthropic'), provider('google', 'google'), provider('local', 'openai-compatible', 'http://127.0.0.1:2/v1')];
+const providers = [
+  provider('backup', 'openai'),
+  provider('openai', 'openai'),
+  provider('anthropic', 'anthropic'),
+  provider('google', 'google'),
+  provider('local', 'openai-compatible', 'http://127.0.0.1:2/v1'),
+];
 const index = new ModelIndex(
   [
     { name: 'fast', provider: 'openai', model: 'gpt-5-mini', contextTokens: null },

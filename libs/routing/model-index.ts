@@ -16,7 +16,9 @@ export interface Target {
 }
 
 /** Models a provider type is known to offer; from the price table. */
-export type ModelCatalogue = (type: ProviderType) => readonly { readonly id: string; readonly contextTokens: number | null }[];
+export type ModelCatalogue = (
+  type: ProviderType,
+) => readonly { readonly id: string; readonly contextTokens: number | null }[];
 
 const LONG_CONTEXT_SUFFIX = '[1m]';
 const MEMO_LIMIT = 10_000;
@@ -26,7 +28,8 @@ const MAX_NAME_LENGTH = 256;
 function typeByName(model: string): ProviderType | null {
   if (model.startsWith('claude-')) return 'anthropic';
   if (model.startsWith('gemini-')) return 'google';
-  if (model.startsWith('gpt-') || /^o\d/.test(model) || /^(text-embedding-|chatgpt-|codex-)/.test(model)) return 'openai';
+  if (model.startsWith('gpt-') || /^o\d/.test(model) || /^(text-embedding-|chatgpt-|codex-)/.test(model))
+    return 'openai';
   return null;
 }
 
@@ -67,7 +70,13 @@ export class ModelIndex {
     // The bare name is the same model only if it leads to the same place by itself.
     const bare = this.#lookUp(model);
     const bareIsSame = bare !== null && bare.provider === provider && bare.model === model;
-    return { provider, model, requested, longContext, alsoKnownAs: this.#aliases.has(requested) ? [] : bareIsSame ? [explicit, model] : [explicit] };
+    return {
+      provider,
+      model,
+      requested,
+      longContext,
+      alsoKnownAs: this.#aliases.has(requested) ? [] : bareIsSame ? [explicit, model] : [explicit],
+    };
   }
 
   /** Configured names win, then `provider/model`, then the name's own prefix. */
@@ -101,17 +110,27 @@ export class ModelIndex {
       const provider = this.#providers.get(alias.provider);
       if (provider === undefined) continue;
       const known = catalogue(provider.type).find((model) => model.id === alias.model);
-      listed.set(alias.name, { id: alias.name, provider: provider.name, contextTokens: alias.contextTokens ?? known?.contextTokens ?? null });
+      listed.set(alias.name, {
+        id: alias.name,
+        provider: provider.name,
+        contextTokens: alias.contextTokens ?? known?.contextTokens ?? null,
+      });
     }
     for (const provider of this.#providers.values()) {
-      const catalogued = catalogue(provider.type).filter(({ id }) => provider.type === 'demo' || typeByName(id) === provider.type);
+      const catalogued = catalogue(provider.type).filter(
+        ({ id }) => provider.type === 'demo' || typeByName(id) === provider.type,
+      );
       const models =
         provider.models.length > 0
-          ? provider.models.map((id) => ({ id, contextTokens: catalogued.find((model) => model.id === id)?.contextTokens ?? null }))
+          ? provider.models.map((id) => ({
+              id,
+              contextTokens: catalogued.find((model) => model.id === id)?.contextTokens ?? null,
+            }))
           : catalogued;
       for (const model of models) {
         const byItself = this.#lookUp(model.id);
-        const id = byItself?.provider === provider && byItself.model === model.id ? model.id : `${provider.name}/${model.id}`;
+        const id =
+          byItself?.provider === provider && byItself.model === model.id ? model.id : `${provider.name}/${model.id}`;
         if (!listed.has(id)) listed.set(id, { id, provider: provider.name, contextTokens: model.contextTokens });
       }
     }

@@ -19,7 +19,13 @@ export interface AppParts {
 @Module({})
 export class AppModule {
   static forRoot({ settings, urls, log }: AppParts): DynamicModule {
-    const fileKeys = { inject: [LIVE_SETTINGS], useFactory: (live: LiveSettings): FileKeys => () => live.live.keys };
+    const fileKeys = {
+      inject: [LIVE_SETTINGS],
+      useFactory:
+        (live: LiveSettings): FileKeys =>
+        () =>
+          live.live.keys,
+    };
     return {
       module: AppModule,
       imports: [

@@ -40,7 +40,8 @@ export class LiveSettings {
           this.#config = config;
           log.info({ warnings: config.warnings }, 'the changed configuration file is in force');
         },
-        onRefused: (faults) => log.error({ faults }, 'the changed configuration file is refused; the last good one stays in force'),
+        onRefused: (faults) =>
+          log.error({ faults }, 'the changed configuration file is refused; the last good one stays in force'),
       },
       { current: this.#config },
     );

@@ -30,11 +30,15 @@ export async function startGateway(config: SmartflowConfig, urls: StoreUrls): Pr
   const log = createLogger({ level: boot.logLevel, name: 'gateway' });
   collectProcessMetrics();
   const settings = new LiveSettings(config);
-  const app = await NestFactory.create<NestFastifyApplication>(AppModule.forRoot({ settings, urls, log }), new FastifyAdapter(serverOptions()), {
-    bodyParser: false,
-    logger: toNestLogger(log),
-    abortOnError: false,
-  });
+  const app = await NestFactory.create<NestFastifyApplication>(
+    AppModule.forRoot({ settings, urls, log }),
+    new FastifyAdapter(serverOptions()),
+    {
+      bodyParser: false,
+      logger: toNestLogger(log),
+      abortOnError: false,
+    },
+  );
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   installProxy(fastify, boot.bodyLimitBytes);
   installAdmin(app);

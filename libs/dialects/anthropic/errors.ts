@@ -23,7 +23,11 @@ function errorBody(error: AppError, type: string): string {
 export function renderAnthropicError(error: AppError): RenderedError {
   const noModel = error.code === 'model_not_found';
   const status = noModel ? 403 : ERRORS[error.code].status;
-  return { status, body: errorBody(error, noModel ? 'permission_error' : TYPES[error.kind]), headers: errorHeaders(error, status) };
+  return {
+    status,
+    body: errorBody(error, noModel ? 'permission_error' : TYPES[error.kind]),
+    headers: errorHeaders(error, status),
+  };
 }
 
 /** Always with its `event:` line: the SDK drops frames that have none. */

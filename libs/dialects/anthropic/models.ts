@@ -15,7 +15,12 @@ export function renderAnthropicModels(models: readonly ListedModel[]): string {
   const ids = models.flatMap((model) =>
     (model.contextTokens ?? 0) >= LONG_CONTEXT_TOKENS ? [model.id, `${model.id}[1m]`] : [model.id],
   );
-  return JSON.stringify({ data: ids.map(wire), has_more: false, first_id: ids[0] ?? null, last_id: ids.at(-1) ?? null });
+  return JSON.stringify({
+    data: ids.map(wire),
+    has_more: false,
+    first_id: ids[0] ?? null,
+    last_id: ids.at(-1) ?? null,
+  });
 }
 
 /** `GET /v1/models/{id}`. */

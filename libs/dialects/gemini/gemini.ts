@@ -1,5 +1,13 @@
 import { ERRORS, type AppError, type ErrorKind } from '#libs/platform/errors.js';
-import { count, errorHeaders, type Dialect, type ListedModel, type Operation, type RenderedError, type StreamEnding } from '../dialect.js';
+import {
+  count,
+  errorHeaders,
+  type Dialect,
+  type ListedModel,
+  type Operation,
+  type RenderedError,
+  type StreamEnding,
+} from '../dialect.js';
 import { lastObjectOf } from '../scan.js';
 import type { TokenUsage } from '../usage.js';
 

@@ -41,7 +41,12 @@ export function renderOpenAiStreamError(operation: Operation, error: AppError): 
   const first = { type: 'error', code: wireCode(error), message: error.message, param: error.param };
   const failed = {
     type: 'response.failed',
-    response: { object: 'response', status: 'failed', output: [], error: { code: 'server_error', message: error.message } },
+    response: {
+      object: 'response',
+      status: 'failed',
+      output: [],
+      error: { code: 'server_error', message: error.message },
+    },
   };
   return `event: error\ndata: ${JSON.stringify(first)}\n\nevent: response.failed\ndata: ${JSON.stringify(failed)}\n\n`;
 }

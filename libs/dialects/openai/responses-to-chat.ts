@@ -7,10 +7,23 @@ import { AppError } from '#libs/platform/errors.js';
 
 type Json = Record<string, unknown>;
 
-const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Fields with the same name and meaning on both sides. */
-const SHARED = ['model', 'stream', 'temperature', 'top_p', 'parallel_tool_calls', 'user', 'metadata', 'store', 'service_tier', 'prompt_cache_key', 'stream_options'];
+const SHARED = [
+  'model',
+  'stream',
+  'temperature',
+  'top_p',
+  'parallel_tool_calls',
+  'user',
+  'metadata',
+  'store',
+  'service_tier',
+  'prompt_cache_key',
+  'stream_options',
+];
 
 function contentPart(part: unknown): unknown {
   if (!isObject(part)) return part;
@@ -19,7 +32,10 @@ function contentPart(part: unknown): unknown {
     case 'output_text':
       return { type: 'text', text: part.text };
     case 'input_image':
-      return { type: 'image_url', image_url: { url: part.image_url, ...(part.detail === undefined ? {} : { detail: part.detail }) } };
+      return {
+        type: 'image_url',
+        image_url: { url: part.image_url, ...(part.detail === undefined ? {} : { detail: part.detail }) },
+      };
     case 'input_file':
       return { type: 'file', file: { file_id: part.file_id, file_data: part.file_data, filename: part.filename } };
     default:
@@ -45,7 +61,10 @@ function appendItem(messages: Json[], item: Json): void {
   } else if (typeof item.role === 'string') {
     messages.push({ role: item.role, content: content(item.content) });
   } else if (item.type !== 'reasoning') {
-    throw new AppError('invalid_request', { text: `Input items of type "${String(item.type)}" cannot be sent to a chat route.`, param: 'input' });
+    throw new AppError('invalid_request', {
+      text: `Input items of type "${String(item.type)}" cannot be sent to a chat route.`,
+      param: 'input',
+    });
   }
 }
 

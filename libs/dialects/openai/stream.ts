@@ -27,7 +27,8 @@ const EVENT_END = Buffer.from('\n\n');
  */
 export function withoutUsageChunk(block: Buffer): Buffer {
   for (let at = block.indexOf(EMPTY_CHOICES); at >= 0; at = block.indexOf(EMPTY_CHOICES, at + 1)) {
-    if (!/^\s*\[\s*\]/.test(block.toString('latin1', at + EMPTY_CHOICES.length, at + EMPTY_CHOICES.length + 8))) continue;
+    if (!/^\s*\[\s*\]/.test(block.toString('latin1', at + EMPTY_CHOICES.length, at + EMPTY_CHOICES.length + 8)))
+      continue;
     const before = block.lastIndexOf(EVENT_END, at);
     const start = before < 0 ? 0 : before + EVENT_END.length;
     const after = block.indexOf(EVENT_END, at);

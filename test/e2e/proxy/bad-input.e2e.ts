@@ -7,7 +7,12 @@ beforeAll(async () => {
   running = await startProxied({
     limits: { body_bytes: 2_000_000 },
     keys: [
-      { name: 'narrow', key: 'narrow-key-0123456789-abcdef', models: ['gpt-5-mini', 'claude-*'], routes: ['/v1/*', '/anthropic/*'] },
+      {
+        name: 'narrow',
+        key: 'narrow-key-0123456789-abcdef',
+        models: ['gpt-5-mini', 'claude-*'],
+        routes: ['/v1/*', '/anthropic/*'],
+      },
       { name: 'old', key: 'expired-key-0123456789-abcdef', expires_at: '2020-01-01T00:00:00Z' },
     ],
   });
@@ -41,7 +46,12 @@ const ROUTES = {
 type DialectName = keyof typeof ROUTES;
 const DIALECTS = Object.keys(ROUTES) as DialectName[];
 
-async function expectError(dialect: DialectName, answer: Response, status: number, kinds: Readonly<Record<DialectName, string>>): Promise<string> {
+async function expectError(
+  dialect: DialectName,
+  answer: Response,
+  status: number,
+  kinds: Readonly<Record<DialectName, string>>,
+): Promise<string> {
   const body = (await answer.json()) as unknown;
   expect({ status: answer.status, body }).toMatchObject({ status });
   const { message, kind } = READERS[dialect](body);
@@ -55,7 +65,8 @@ async function expectError(dialect: DialectName, answer: Response, status: numbe
 
 describe.each(DIALECTS)('bad input on %s', (dialect) => {
   const [path, body] = ROUTES[dialect];
-  const send = (text: string, headers: Record<string, string> = {}): Promise<Response> => post(running.product, path, text, headers);
+  const send = (text: string, headers: Record<string, string> = {}): Promise<Response> =>
+    post(running.product, path, text, headers);
 
   it('KEY-1, LLM-9: absent, garbled, unknown, conflicting and expired keys are 401 in the dialect, not to be retried', async () => {
     const kinds = { openai: 'invalid_api_key', anthropic: 'authentication_error', gemini: 'UNAUTHENTICATED' };
@@ -69,28 +80,61 @@ describe.each(DIALECTS)('bad input on %s', (dialect) => {
       { authorization: `Bearer ${'x'.repeat(5000)}` },
     ];
     for (const headers of variants) {
-      const answer = await fetch(running.product.url + path, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) });
+      const answer = await fetch(running.product.url + path, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: JSON.stringify(body),
+      });
       await expectError(dialect, answer, 401, kinds);
     }
   });
 
   it('LLM-9: malformed, deep, truncated and oversized bodies are clear errors', async () => {
     const caller = { openai: 'invalid_json', anthropic: 'invalid_request_error', gemini: 'INVALID_ARGUMENT' };
-    for (const text of ['', '{', '[]', '"x"', 'null', '{"model":"gpt-5",}', '{"model":"gpt-5"}}', '\u0000']) await expectError(dialect, await send(text), 400, caller);
+    for (const text of ['', '{', '[]', '"x"', 'null', '{"model":"gpt-5",}', '{"model":"gpt-5"}}', '\u0000'])
+      await expectError(dialect, await send(text), 400, caller);
     await expectError(dialect, await send(`{"a":${'['.repeat(100_000)}`), 400, { ...caller, openai: 'json_too_deep' });
-    await expectError(dialect, await send(`{"a":"${'x'.repeat(2_100_000)}"}`), 413, { openai: 'body_too_large', anthropic: 'request_too_large', gemini: 'INVALID_ARGUMENT' });
-    await expectError(dialect, await send('{}', { 'content-encoding': 'gzip' }), 415, { ...caller, openai: 'unsupported_encoding' });
+    await expectError(dialect, await send(`{"a":"${'x'.repeat(2_100_000)}"}`), 413, {
+      openai: 'body_too_large',
+      anthropic: 'request_too_large',
+      gemini: 'INVALID_ARGUMENT',
+    });
+    await expectError(dialect, await send('{}', { 'content-encoding': 'gzip' }), 415, {
+      ...caller,
+      openai: 'unsupported_encoding',
+    });
   });
 
   it('LLM-9: an unknown path, a wrong method and encoded path tricks are answered in the dialect', async () => {
-    const base = path.split('/').slice(0, dialect === 'openai' ? 2 : 3).join('/');
+    const base = path
+      .split('/')
+      .slice(0, dialect === 'openai' ? 2 : 3)
+      .join('/');
     const headers = { authorization: `Bearer ${running.product.key}` };
     const missing = await fetch(`${running.product.url}${base}/nothing/here`, { headers });
-    await expectError(dialect, missing, 404, { openai: 'route_not_found', anthropic: 'not_found_error', gemini: 'NOT_FOUND' });
+    await expectError(dialect, missing, 404, {
+      openai: 'route_not_found',
+      anthropic: 'not_found_error',
+      gemini: 'NOT_FOUND',
+    });
     const wrong = await fetch(running.product.url + path, { method: 'DELETE', headers });
-    expect(await expectError(dialect, wrong, 405, { openai: 'method_not_allowed', anthropic: 'invalid_request_error', gemini: 'INVALID_ARGUMENT' })).toContain('POST');
-    for (const trick of [`${base}/%2e%2e/api/keys`, `${base}//models`, `${base}/models/..%2f..%2fapi`, `${base}/models/a%5cb`, `${base}/%zz`]) {
-      const answer = await rawRequest(`POST ${trick} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${running.product.key}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
+    expect(
+      await expectError(dialect, wrong, 405, {
+        openai: 'method_not_allowed',
+        anthropic: 'invalid_request_error',
+        gemini: 'INVALID_ARGUMENT',
+      }),
+    ).toContain('POST');
+    for (const trick of [
+      `${base}/%2e%2e/api/keys`,
+      `${base}//models`,
+      `${base}/models/..%2f..%2fapi`,
+      `${base}/models/a%5cb`,
+      `${base}/%zz`,
+    ]) {
+      const answer = await rawRequest(
+        `POST ${trick} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${running.product.key}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`,
+      );
       expect(answer.split('\r\n')[0]).toContain('400');
       READERS[dialect](JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4)) as unknown);
     }
@@ -117,7 +161,11 @@ describe('models', () => {
       expect(answer.status).toBe(400);
       expect(((await answer.json()) as { error: { param: string } }).error.param).toBe('model');
     }
-    const twice = await post(running.product, '/v1/chat/completions', '{"model":"gpt-5","model":"gpt-5-mini","messages":[]}');
+    const twice = await post(
+      running.product,
+      '/v1/chat/completions',
+      '{"model":"gpt-5","model":"gpt-5-mini","messages":[]}',
+    );
     expect(twice.status).toBe(400);
     const stream = await post(running.product, '/v1/chat/completions', { model: 'gpt-5', stream: 'yes', messages: [] });
     expect(((await stream.json()) as { error: { param: string } }).error.param).toBe('stream');
@@ -128,18 +176,40 @@ describe('models', () => {
     const narrow = { authorization: 'Bearer narrow-key-0123456789-abcdef' };
     for (const model of ['no-such-model', 'gpt-5', 'openai/gpt-5', 'local/x']) {
       const answer = await post(running.product, '/v1/chat/completions', { model, messages: [] }, narrow);
-      expect([answer.status, ((await answer.json()) as { error: { code: string } }).error.code]).toEqual([404, 'model_not_found']);
+      expect([answer.status, ((await answer.json()) as { error: { code: string } }).error.code]).toEqual([
+        404,
+        'model_not_found',
+      ]);
     }
-    const anthropic = await post(running.product, '/anthropic/v1/messages', { model: 'demo/echo', messages: [] }, narrow);
-    expect([anthropic.status, ((await anthropic.json()) as { error: { type: string } }).error.type]).toEqual([403, 'permission_error']);
+    const anthropic = await post(
+      running.product,
+      '/anthropic/v1/messages',
+      { model: 'demo/echo', messages: [] },
+      narrow,
+    );
+    expect([anthropic.status, ((await anthropic.json()) as { error: { type: string } }).error.type]).toEqual([
+      403,
+      'permission_error',
+    ]);
     expect(running.upstream.requests).toHaveLength(0);
     running.upstream.respond('next', replay(recordings.chat));
-    expect((await post(running.product, '/v1/chat/completions', { model: 'openai/gpt-5-mini', messages: [] }, narrow)).status).toBe(200);
+    expect(
+      (await post(running.product, '/v1/chat/completions', { model: 'openai/gpt-5-mini', messages: [] }, narrow))
+        .status,
+    ).toBe(200);
   });
 
   it('KEY-1: a key is held to its routes', async () => {
-    const answer = await post(running.product, '/gemini/v1beta/models/gemini-3-pro-preview:generateContent', { contents: [] }, { authorization: 'Bearer narrow-key-0123456789-abcdef' });
-    expect([answer.status, ((await answer.json()) as { error: { status: string } }).error.status]).toEqual([403, 'PERMISSION_DENIED']);
+    const answer = await post(
+      running.product,
+      '/gemini/v1beta/models/gemini-3-pro-preview:generateContent',
+      { contents: [] },
+      { authorization: 'Bearer narrow-key-0123456789-abcdef' },
+    );
+    expect([answer.status, ((await answer.json()) as { error: { status: string } }).error.status]).toEqual([
+      403,
+      'PERMISSION_DENIED',
+    ]);
   });
 
   it('LLM-2: base URLs with one /v1 too many or too few are told so', async () => {
@@ -155,14 +225,20 @@ describe('models', () => {
   });
 
   it('LLM-1: the listing shows what the key may use, in the shape of each dialect', async () => {
-    const listed = async (path: string, key: string): Promise<unknown> => (await fetch(running.product.url + path, { headers: { authorization: `Bearer ${key}` } })).json();
-    const mine = (await listed('/v1/models', 'narrow-key-0123456789-abcdef')) as { object: string; data: { id: string; object: string }[] };
+    const listed = async (path: string, key: string): Promise<unknown> =>
+      (await fetch(running.product.url + path, { headers: { authorization: `Bearer ${key}` } })).json();
+    const mine = (await listed('/v1/models', 'narrow-key-0123456789-abcdef')) as {
+      object: string;
+      data: { id: string; object: string }[];
+    };
     expect(mine.object).toBe('list');
     expect(mine.data.map((model) => model.id)).toEqual(['gpt-5-mini']);
     const all = (await listed('/v1/models', running.product.key)) as { data: { id: string }[] };
     expect(all.data.map((model) => model.id)).toEqual(expect.arrayContaining(['fast', 'demo/echo', 'gpt-5']));
     const one = (await listed('/v1/models/demo/echo', running.product.key)) as { id: string };
     expect(one.id).toBe('demo/echo');
+    const encoded = (await listed('/anthropic/v1/models/demo%2Fecho', running.product.key)) as { id: string };
+    expect(encoded.id).toBe('demo/echo');
     const gemini = (await listed('/gemini/v1beta/models', running.product.key)) as { models: { name: string }[] };
     expect(gemini.models.map((model) => model.name)).toContain('models/demo/echo');
   });

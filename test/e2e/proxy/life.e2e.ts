@@ -13,7 +13,12 @@ afterAll(() => upstream?.stop());
 beforeEach(() => upstream.reset());
 
 const config = (more: object = {}): string =>
-  JSON.stringify({ egress: { allow: ['127.0.0.0/8'] }, limits: { drain_ms: 3000 }, providers: { openai: { type: 'openai', base_url: `${upstream.url}/v1`, api_key: 'sk-upstream-1234567890' } }, ...more });
+  JSON.stringify({
+    egress: { allow: ['127.0.0.0/8'] },
+    limits: { drain_ms: 3000 },
+    providers: { openai: { type: 'openai', base_url: `${upstream.url}/v1`, api_key: 'sk-upstream-1234567890' } },
+    ...more,
+  });
 const chat = { model: 'gpt-5', stream: true, messages: [] };
 
 describe('the configuration file', () => {
@@ -27,10 +32,22 @@ describe('the configuration file', () => {
     upstream.respond('next', sse(recordings.chatStream.frames, { gapMs: 300 }));
     const running = post(product, '/v1/chat/completions', chat);
     const file = JSON.parse(await readFile(product.configFile, 'utf8')) as object;
-    await writeFile(product.configFile, JSON.stringify({ ...file, models: { brand: { target: 'openai/gpt-5-mini' } }, keys: [{ name: 'new', key: 'a-brand-new-key-0123456789' }] }));
+    await writeFile(
+      product.configFile,
+      JSON.stringify({
+        ...file,
+        models: { brand: { target: 'openai/gpt-5-mini' } },
+        keys: [{ name: 'new', key: 'a-brand-new-key-0123456789' }],
+      }),
+    );
     upstream.respond({ model: 'gpt-5-mini' }, replay(recordings.chat));
     await eventually('the new model and key', 3000, async () => {
-      const answer = await post(product, '/v1/chat/completions', { model: 'brand', messages: [] }, { authorization: 'Bearer a-brand-new-key-0123456789' });
+      const answer = await post(
+        product,
+        '/v1/chat/completions',
+        { model: 'brand', messages: [] },
+        { authorization: 'Bearer a-brand-new-key-0123456789' },
+      );
       return answer.status === 200 ? true : null;
     });
     expect(await (await running).text()).toContain('[DONE]');
@@ -40,7 +57,9 @@ describe('the configuration file', () => {
     const before = product.logs().length;
     const file = JSON.parse(await readFile(product.configFile, 'utf8')) as object;
     await writeFile(product.configFile, JSON.stringify({ ...file, models: { other: { target: 'nowhere/x' } } }));
-    await eventually('the refusal in the log', 5000, () => (product.logs().slice(before).includes('refused') ? true : null));
+    await eventually('the refusal in the log', 5000, () =>
+      product.logs().slice(before).includes('refused') ? true : null,
+    );
     upstream.respond({ model: 'gpt-5-mini' }, replay(recordings.chat));
     expect((await post(product, '/v1/chat/completions', { model: 'brand', messages: [] })).status).toBe(200);
   });
@@ -59,8 +78,13 @@ describe('shutting down', () => {
       expect(await quick.text()).toContain('data: [DONE]');
       expect(await slow.text()).toMatch(/data: \{"error":\{"message":"The gateway is shutting down\..*\}\n\n$/);
       // The supervisor has started another gateway on the same port: the rows are there.
-      for (const [answer, error] of [[quick, null], [slow, 'draining']] as const) {
-        const row = await eventually('the row after the restart', 20_000, () => logOf(product, answer.headers.get('x-request-id') ?? '').catch(() => null));
+      for (const [answer, error] of [
+        [quick, null],
+        [slow, 'draining'],
+      ] as const) {
+        const row = await eventually('the row after the restart', 20_000, () =>
+          logOf(product, answer.headers.get('x-request-id') ?? '').catch(() => null),
+        );
         expect(row.error).toBe(error);
       }
     } finally {

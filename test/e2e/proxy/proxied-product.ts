@@ -55,7 +55,12 @@ export async function startProxied(more: Readonly<Record<string, unknown>> = {})
 }
 
 /** POST with the first virtual key. */
-export function post(product: Product, path: string, body: unknown, headers: Readonly<Record<string, string>> = {}): Promise<Response> {
+export function post(
+  product: Product,
+  path: string,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Response> {
   return fetch(product.url + path, {
     method: 'POST',
     headers: { authorization: `Bearer ${product.key}`, 'content-type': 'application/json', ...headers },
@@ -66,7 +71,9 @@ export function post(product: Product, path: string, body: unknown, headers: Rea
 /** The log row of a request, as soon as it is there. */
 export function logOf(product: Product, id: string): Promise<LogItem> {
   return eventually(`the log row ${id}`, 5000, async () => {
-    const answer = await fetch(`${product.url}/api/logs/${id}`, { headers: { authorization: `Bearer ${product.adminToken}` } });
+    const answer = await fetch(`${product.url}/api/logs/${id}`, {
+      headers: { authorization: `Bearer ${product.adminToken}` },
+    });
     return answer.status === 200 ? ((await answer.json()) as LogItem) : null;
   });
 }

@@ -1,6 +1,16 @@
 import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
-import { bytes, close, cutAt, hang, html, redirect, reset, sse, type Behaviour } from '#test/fakes/upstream/behaviour.js';
+import {
+  bytes,
+  close,
+  cutAt,
+  hang,
+  html,
+  redirect,
+  reset,
+  sse,
+  type Behaviour,
+} from '#test/fakes/upstream/behaviour.js';
 import { recordings } from '#test/fakes/upstream/recordings.js';
 import { eventually } from '../harness.js';
 import { logOf, post, startProxied, type ProxiedProduct } from './proxied-product.js';
@@ -23,23 +33,38 @@ describe('an upstream that fails before its answer', () => {
     ['answers an error with a page of HTML', html(503), 502, 'upstream_invalid'],
     ['redirects', redirect('http://elsewhere.internal/v1'), 502, 'upstream_invalid'],
     ['speaks no HTTP', { kind: 'raw', bytes: ['SSH-2.0-OpenSSH\r\n'] }, 502, 'upstream_invalid'],
-    ['cuts a JSON answer', bytes(['{"choices":['], { framing: 100, headers: { 'content-type': 'application/json' }, end: 'cut' }), 502, 'upstream_cut'],
-    ['stalls inside a JSON answer', bytes(['{"choices":['], { framing: 100, headers: { 'content-type': 'application/json' }, end: 'hang' }), 504, 'upstream_stalled'],
-  ])('LLM-8: %s: a clear error in the dialect, one ledger row, nothing of the upstream shown', async (_name, behaviour, status, code) => {
-    running.upstream.respond('next', behaviour);
-    const answer = await post(running.product, '/v1/chat/completions', chat);
-    const text = await answer.text();
-    expect([answer.status, (JSON.parse(text) as { error: { code: string } }).error.code]).toEqual([status, code]);
-    expect(text).not.toMatch(/127\.0\.0\.1|elsewhere|nginx|OpenSSH|ECONN|sk-/);
-    const row = await logOf(running.product, answer.headers.get('x-request-id') ?? '');
-    expect(row).toMatchObject({ status, error: code, provider: 'openai', costUsd: '0' });
-  });
+    [
+      'cuts a JSON answer',
+      bytes(['{"choices":['], { framing: 100, headers: { 'content-type': 'application/json' }, end: 'cut' }),
+      502,
+      'upstream_cut',
+    ],
+    [
+      'stalls inside a JSON answer',
+      bytes(['{"choices":['], { framing: 100, headers: { 'content-type': 'application/json' }, end: 'hang' }),
+      504,
+      'upstream_stalled',
+    ],
+  ])(
+    'LLM-8: %s: a clear error in the dialect, one ledger row, nothing of the upstream shown',
+    async (_name, behaviour, status, code) => {
+      running.upstream.respond('next', behaviour);
+      const answer = await post(running.product, '/v1/chat/completions', chat);
+      const text = await answer.text();
+      expect([answer.status, (JSON.parse(text) as { error: { code: string } }).error.code]).toEqual([status, code]);
+      expect(text).not.toMatch(/127\.0\.0\.1|elsewhere|nginx|OpenSSH|ECONN|sk-/);
+      const row = await logOf(running.product, answer.headers.get('x-request-id') ?? '');
+      expect(row).toMatchObject({ status, error: code, provider: 'openai', costUsd: '0' });
+    },
+  );
 
   it('LLM-8: a provider that cannot be reached at all is 502 with a ledger row', async () => {
     const answer = await post(running.product, '/v1/chat/completions', { ...chat, model: 'gone/x' });
     expect(answer.status).toBe(502);
     expect(await answer.text()).not.toContain('127.0.0.1');
-    expect(await logOf(running.product, answer.headers.get('x-request-id') ?? '')).toMatchObject({ error: 'upstream_unreachable' });
+    expect(await logOf(running.product, answer.headers.get('x-request-id') ?? '')).toMatchObject({
+      error: 'upstream_unreachable',
+    });
   });
 });
 
@@ -54,19 +79,29 @@ describe('a stream that breaks', () => {
     ['ends cleanly but too early', sse([half]), 'upstream_cut'],
     ['stalls', sse([half], { end: 'hang' }), 'upstream_stalled'],
     ['is cut inside an event', sse([half, 'data: {"choices":[{"del'], { end: 'cut' }), 'upstream_cut'],
-    ['is cut inside a UTF-8 sequence', sse([half, ...cutAt(inUtf8, inUtf8.indexOf('é') + 1).slice(0, 1)], { end: 'cut' }), 'upstream_cut'],
-  ])('LLM-8: %s: the OpenAI SDK throws our words after the content, and the row is marked', async (_name, behaviour, code) => {
-    running.upstream.respond('next', behaviour);
-    const client = new OpenAI({ baseURL: `${running.product.url}/v1`, apiKey: running.product.key, maxRetries: 0 });
-    const { data: stream, response } = await client.chat.completions.create({ ...chat, stream: true }).withResponse();
-    let seen = 0;
-    const read = async (): Promise<void> => {
-      for await (const chunk of stream) seen += chunk.choices.length;
-    };
-    await expect(read()).rejects.toThrow(/model provider (broke off|stopped sending)/);
-    expect(seen).toBeGreaterThan(0);
-    expect(await logOf(running.product, response.headers.get('x-request-id') ?? '')).toMatchObject({ status: 200, error: code });
-  });
+    [
+      'is cut inside a UTF-8 sequence',
+      sse([half, ...cutAt(inUtf8, inUtf8.indexOf('é') + 1).slice(0, 1)], { end: 'cut' }),
+      'upstream_cut',
+    ],
+  ])(
+    'LLM-8: %s: the OpenAI SDK throws our words after the content, and the row is marked',
+    async (_name, behaviour, code) => {
+      running.upstream.respond('next', behaviour);
+      const client = new OpenAI({ baseURL: `${running.product.url}/v1`, apiKey: running.product.key, maxRetries: 0 });
+      const { data: stream, response } = await client.chat.completions.create({ ...chat, stream: true }).withResponse();
+      let seen = 0;
+      const read = async (): Promise<void> => {
+        for await (const chunk of stream) seen += chunk.choices.length;
+      };
+      await expect(read()).rejects.toThrow(/model provider (broke off|stopped sending)/);
+      expect(seen).toBeGreaterThan(0);
+      expect(await logOf(running.product, response.headers.get('x-request-id') ?? '')).toMatchObject({
+        status: 200,
+        error: code,
+      });
+    },
+  );
 
   it('LLM-8: cut before its first event, it is a proper error instead', async () => {
     running.upstream.respond('next', sse(['data: {"cho'], { end: 'cut' }));
@@ -76,20 +111,34 @@ describe('a stream that breaks', () => {
 
   it('LLM-8: Anthropic clients get an error event that their SDK throws', async () => {
     running.upstream.respond('next', sse([recordings.messagesStream.frames.slice(0, 4).join('')], { end: 'cut' }));
-    const client = new Anthropic({ baseURL: `${running.product.url}/anthropic`, apiKey: running.product.key, maxRetries: 0 });
-    const stream = client.messages.stream({ model: 'claude-sonnet-5', max_tokens: 100, messages: [{ role: 'user', content: 'hi' }] });
+    const client = new Anthropic({
+      baseURL: `${running.product.url}/anthropic`,
+      apiKey: running.product.key,
+      maxRetries: 0,
+    });
+    const stream = client.messages.stream({
+      model: 'claude-sonnet-5',
+      max_tokens: 100,
+      messages: [{ role: 'user', content: 'hi' }],
+    });
     await expect(stream.finalMessage()).rejects.toThrow('broke off');
   });
 
   it('LLM-8: Responses end with error and response.failed', async () => {
     running.upstream.respond('next', sse([recordings.responsesStream.frames.slice(0, 3).join('')], { end: 'cut' }));
-    const text = await (await post(running.product, '/v1/responses', { model: 'gpt-5', stream: true, input: 'hi' })).text();
+    const text = await (
+      await post(running.product, '/v1/responses', { model: 'gpt-5', stream: true, input: 'hi' })
+    ).text();
     expect(text).toMatch(/event: error\ndata: \{.*\}\n\nevent: response\.failed\ndata: \{.*"status":"failed".*\}\n\n$/);
   });
 
   it('LLM-8: Gemini streams end with an error frame', async () => {
     running.upstream.respond('next', sse([recordings.generateStream.frames[0] as string], { end: 'cut' }));
-    const text = await (await post(running.product, '/gemini/v1beta/models/gemini-3-pro-preview:streamGenerateContent?alt=sse', { contents: [] })).text();
+    const text = await (
+      await post(running.product, '/gemini/v1beta/models/gemini-3-pro-preview:streamGenerateContent?alt=sse', {
+        contents: [],
+      })
+    ).text();
     expect(text).toMatch(/data: \{"error":\{"code":502,.*\}\}\n\n$/);
   });
 });
@@ -110,10 +159,14 @@ describe('a caller who leaves', () => {
       if (behaviour !== hang) await (await answer).body?.getReader().read();
       gone.abort();
       await answer.catch(() => null);
-      expect(await Promise.race([request.closedByClient, new Promise((resolve) => setTimeout(resolve, 1000, 'still open'))])).toBe(true);
+      expect(
+        await Promise.race([request.closedByClient, new Promise((resolve) => setTimeout(resolve, 1000, 'still open'))]),
+      ).toBe(true);
     }
     await eventually('two rows of callers that left', 5000, async () => {
-      const answer = await fetch(`${running.product.url}/api/logs?status=499`, { headers: { authorization: `Bearer ${running.product.adminToken}` } });
+      const answer = await fetch(`${running.product.url}/api/logs?status=499`, {
+        headers: { authorization: `Bearer ${running.product.adminToken}` },
+      });
       const { items } = (await answer.json()) as { items: { error: string }[] };
       return items.length === 2 && items.every((item) => item.error === 'client_gone') ? true : null;
     });
@@ -146,7 +199,11 @@ describe('a caller who leaves', () => {
 
   it('LLM-8: the whole stream arrives when nothing breaks', async () => {
     running.upstream.respond('next', sse([whole]));
-    const answer = await post(running.product, '/v1/chat/completions', { ...chat, stream: true, stream_options: { include_usage: true } });
+    const answer = await post(running.product, '/v1/chat/completions', {
+      ...chat,
+      stream: true,
+      stream_options: { include_usage: true },
+    });
     expect(await answer.text()).toBe(whole);
   });
 });

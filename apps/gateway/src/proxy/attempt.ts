@@ -12,7 +12,8 @@ import { UpstreamCall } from './upstream-call.js';
 export function attempt(exchange: Exchange, target: Target, plane: DataPlane): void {
   const { provider } = target;
   const path = exchange.operation === null ? null : provider.pathFor(exchange.operation, target.model, exchange.query);
-  if (path === null) throw new AppError('wrong_dialect', { text: 'The provider of this model does not offer this operation.' });
+  if (path === null)
+    throw new AppError('wrong_dialect', { text: 'The provider of this model does not offer this operation.' });
   plane.pools.of(provider).dispatch(
     {
       path,

@@ -29,7 +29,8 @@ function presentedKey(exchange: Exchange): string {
   };
   const authorization = exchange.request.headers.authorization;
   if (authorization !== undefined) {
-    if (!/^bearer /i.test(authorization)) throw new AppError('key_invalid', { text: 'Send the API key as "Authorization: Bearer <key>".' });
+    if (!/^bearer /i.test(authorization))
+      throw new AppError('key_invalid', { text: 'Send the API key as "Authorization: Bearer <key>".' });
     add(authorization.slice(7).trim());
   }
   for (const name of HEADERS) add(exchange.header(name) ?? '');

@@ -21,11 +21,17 @@ export function mayUse(key: KeyRecord, target: Target): boolean {
 export function resolve(exchange: Exchange, key: KeyRecord): Target {
   const target = exchange.snapshot.models.resolve(exchange.modelRequested);
   if (target === null || !mayUse(key, target)) {
-    throw new AppError('model_not_found', { text: `The model "${shown(exchange.modelRequested)}" does not exist or this key may not use it.`, param: 'model' });
+    throw new AppError('model_not_found', {
+      text: `The model "${shown(exchange.modelRequested)}" does not exist or this key may not use it.`,
+      param: 'model',
+    });
   }
   if (!target.provider.dialects.has(exchange.endpoint.dialect.name)) {
     const served = [...target.provider.dialects].join(', ');
-    throw new AppError('wrong_dialect', { text: `The model "${shown(exchange.modelRequested)}" speaks ${served} and cannot be reached through this route yet.`, param: 'model' });
+    throw new AppError('wrong_dialect', {
+      text: `The model "${shown(exchange.modelRequested)}" speaks ${served} and cannot be reached through this route yet.`,
+      param: 'model',
+    });
   }
   exchange.target = target;
   return target;

@@ -14,7 +14,9 @@ export interface CompiledConfig {
 
 /** Providers and model names of a configuration, ready for the hot path. */
 export function compileConfig(live: LiveConfig, demo: DemoAddress | null, prices: PriceTable): CompiledConfig {
-  const providers = live.providers.map((config) => compileProvider(config, demo)).filter((provider) => provider !== null);
+  const providers = live.providers
+    .map((config) => compileProvider(config, demo))
+    .filter((provider) => provider !== null);
   const models = new ModelIndex(live.models, providers, (type) => prices.catalogue(type));
   return { live, providers, models };
 }

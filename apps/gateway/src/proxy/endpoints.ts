@@ -20,7 +20,12 @@ const OPENAI_CALLS: readonly (readonly [string, Operation])[] = [
 /** OpenAI routes below a base URL; Cursor uses its own with and without `/v1`. */
 function openaiEndpoints(base: string): Endpoint[] {
   return [
-    ...OPENAI_CALLS.map(([path, operation]): Endpoint => ({ method: 'POST', route: base + path, dialect: openai, operation })),
+    ...OPENAI_CALLS.map(([path, operation]): Endpoint => ({
+      method: 'POST',
+      route: base + path,
+      dialect: openai,
+      operation,
+    })),
     { method: 'GET', route: `${base}/models`, dialect: openai, operation: 'models' },
     { method: 'GET', route: `${base}/models/*`, dialect: openai, operation: 'model' },
   ];
@@ -58,7 +63,9 @@ export function endpointOf(method: string, route: string): Endpoint | undefined 
 
 /** Endpoints whose route a path matches, whatever the method. */
 export function endpointsAt(path: string): Endpoint[] {
-  return ENDPOINTS.filter(({ route }) => (route.endsWith('*') ? path.startsWith(route.slice(0, -1)) && path.length >= route.length : path === route));
+  return ENDPOINTS.filter(({ route }) =>
+    route.endsWith('*') ? path.startsWith(route.slice(0, -1)) && path.length >= route.length : path === route,
+  );
 }
 
 /** Route patterns of one method, for the controller's decorators. */

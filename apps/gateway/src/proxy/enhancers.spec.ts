@@ -10,7 +10,8 @@ describe('ProxyController', () => {
     expect(methods.length).toBeGreaterThan(0);
     for (const key of ENHANCERS) {
       expect(Reflect.getMetadata(key, ProxyController)).toBeUndefined();
-      for (const name of methods) expect(Reflect.getMetadata(key, ProxyController.prototype[name as 'post'])).toBeUndefined();
+      for (const name of methods)
+        expect(Reflect.getMetadata(key, ProxyController.prototype[name as 'post'])).toBeUndefined();
     }
   });
 });

@@ -20,10 +20,20 @@ export function installProxy(fastify: FastifyInstance, bodyLimitBytes: number): 
     const path = pathOf(request);
     const dialect = dialectOfPath(path);
     if (dialect === null) return done();
-    if (isSuspiciousPath(request.raw.url ?? '')) return answerInDialect(dialect, request, reply, new AppError('bad_path'));
+    if (isSuspiciousPath(withPlainModelName(request.raw.url ?? '')))
+      return answerInDialect(dialect, request, reply, new AppError('bad_path'));
     if (request.is404) return answerInDialect(dialect, request, reply, unknownRoute(request.method, path));
     done();
   });
+}
+
+/**
+ * Model names may contain a slash, which SDKs encode (`/v1/models/demo%2Fecho`). Behind `/models/` an encoded slash counts as
+ * the slash it stands for; whatever is a trick with a plain slash is one still.
+ */
+function withPlainModelName(url: string): string {
+  if (!url.includes('%')) return url;
+  return url.replace(/\/models\/[^?]*/, (name) => name.replace(/%2f/gi, '/'));
 }
 
 function renderServerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {

@@ -5,11 +5,20 @@ import type { Exchange } from './exchange.js';
 
 /** What the data plane counts. Label values come from our own lists and from configuration, never from a caller's text. */
 export class ProxyMetrics {
-  readonly #calls = counter('smartflow_calls_total', 'Upstream calls by route, provider and status', ['route', 'provider', 'status']);
-  readonly #refusals = counter('smartflow_refusals_total', 'Requests refused before any upstream call', ['route', 'code']);
+  readonly #calls = counter('smartflow_calls_total', 'Upstream calls by route, provider and status', [
+    'route',
+    'provider',
+    'status',
+  ]);
+  readonly #refusals = counter('smartflow_refusals_total', 'Requests refused before any upstream call', [
+    'route',
+    'code',
+  ]);
   readonly #tokens = counter('smartflow_tokens_total', 'Tokens reported by providers', ['provider', 'direction']);
   readonly #cost = counter('smartflow_cost_nanodollars_total', 'Cost of upstream calls in nano-dollars', ['provider']);
-  readonly #seconds = histogram('smartflow_call_duration_seconds', 'From the request to the end of its answer', ['provider']);
+  readonly #seconds = histogram('smartflow_call_duration_seconds', 'From the request to the end of its answer', [
+    'provider',
+  ]);
 
   constructor(active: ActiveCalls) {
     gauge('smartflow_calls_active', 'Upstream calls under way', () => active.size);

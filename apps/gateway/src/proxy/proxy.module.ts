@@ -30,7 +30,13 @@ class DataPlaneLife implements OnApplicationShutdown {
 
 type Postgres = Parameters<typeof readPepper>[0];
 
-async function startDataPlane(settings: LiveSettings, feed: RegistryFeed, source: Postgres, urls: StoreUrls, log: Logger): Promise<DataPlaneLife> {
+async function startDataPlane(
+  settings: LiveSettings,
+  feed: RegistryFeed,
+  source: Postgres,
+  urls: StoreUrls,
+  log: Logger,
+): Promise<DataPlaneLife> {
   // A connection of its own: a slow ledger must not slow counters and registry.
   const redis = createRedis(urls.redis, 'background');
   const usage = new RedisUsageSink({ redis, writer: newId('inst'), logger: log });
@@ -50,7 +56,11 @@ async function startDataPlane(settings: LiveSettings, feed: RegistryFeed, source
 @Module({
   controllers: [ProxyController],
   providers: [
-    { provide: DataPlaneLife, inject: [LIVE_SETTINGS, REGISTRY_FEED, POSTGRES, STORE_URLS, LOGGER], useFactory: startDataPlane },
+    {
+      provide: DataPlaneLife,
+      inject: [LIVE_SETTINGS, REGISTRY_FEED, POSTGRES, STORE_URLS, LOGGER],
+      useFactory: startDataPlane,
+    },
     { provide: DataPlaneRunner, inject: [DataPlaneLife], useFactory: (life: DataPlaneLife) => life.runner },
     { provide: DATA_PLANE, inject: [DataPlaneRunner], useFactory: (runner: DataPlaneRunner) => runner.plane },
   ],

@@ -17,7 +17,9 @@ export function read(exchange: Exchange): Reading {
   const encoding = exchange.header('content-encoding');
   if (encoding !== undefined && encoding !== 'identity') throw new AppError('unsupported_encoding');
   exchange.body = exchange.received;
-  return exchange.endpoint.dialect.name === 'gemini' ? readGemini(exchange) : readBody(exchange, exchange.endpoint.operation as Operation);
+  return exchange.endpoint.dialect.name === 'gemini'
+    ? readGemini(exchange)
+    : readBody(exchange, exchange.endpoint.operation as Operation);
 }
 
 function readBody(exchange: Exchange, operation: Operation): Reading {
@@ -31,7 +33,8 @@ function readBody(exchange: Exchange, operation: Operation): Reading {
   if (typeof model !== 'string' || model === '') throw new AppError('model_missing', { param: 'model' });
   exchange.modelRequested = model;
   const stream = field(exchange, scanned, 'stream') ?? false;
-  if (typeof stream !== 'boolean') throw new AppError('invalid_request', { text: '"stream" must be true or false.', param: 'stream' });
+  if (typeof stream !== 'boolean')
+    throw new AppError('invalid_request', { text: '"stream" must be true or false.', param: 'stream' });
   exchange.stream = stream;
   return scanned;
 }
@@ -52,7 +55,10 @@ function readGemini(exchange: Exchange): Reading {
   const last = exchange.path.slice(exchange.endpoint.route.length - 1);
   const colon = last.lastIndexOf(':');
   const operation = colon < 0 ? undefined : GEMINI_OPERATIONS.get(last.slice(colon + 1));
-  if (operation === undefined) throw new AppError('route_not_found', { text: 'Write …/models/{model}:generateContent or another action this gateway serves.' });
+  if (operation === undefined)
+    throw new AppError('route_not_found', {
+      text: 'Write …/models/{model}:generateContent or another action this gateway serves.',
+    });
   exchange.operation = operation;
   exchange.modelRequested = decode(last.slice(0, colon));
   if (exchange.modelRequested === '') throw new AppError('model_missing', { text: 'The path names no model.' });

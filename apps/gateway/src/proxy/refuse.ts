@@ -6,7 +6,8 @@ import { ownHeaders } from './response-headers.js';
 /** Ends a request that made no upstream call: the error in the dialect of its route. */
 export function refuse(exchange: Exchange, plane: DataPlane, error: unknown): void {
   const known = error instanceof AppError ? error : new AppError('internal', { cause: error });
-  if (known.code === 'internal') plane.log.error({ err: error, requestId: exchange.id }, 'a stage of the data plane failed');
+  if (known.code === 'internal')
+    plane.log.error({ err: error, requestId: exchange.id }, 'a stage of the data plane failed');
   plane.metrics.refused(exchange.endpoint.route, known.code);
   answerError(exchange, plane, known);
 }
@@ -17,6 +18,10 @@ export function answerError(exchange: Exchange, plane: DataPlane, error: AppErro
   if (response.destroyed || response.headersSent) return;
   const rendered = exchange.endpoint.dialect.renderError(error);
   const body = Buffer.from(rendered.body);
-  response.writeHead(rendered.status, { ...rendered.headers, ...ownHeaders(exchange, plane), 'content-length': body.length });
+  response.writeHead(rendered.status, {
+    ...rendered.headers,
+    ...ownHeaders(exchange, plane),
+    'content-length': body.length,
+  });
   response.end(exchange.request.method === 'HEAD' ? undefined : body);
 }

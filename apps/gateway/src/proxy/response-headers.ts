@@ -7,9 +7,29 @@ export type OutgoingHeaders = Record<string, string | number | string[]>;
 
 /** Answer headers that end at the gateway: hop-by-hop ones, and what tells of the upstream's host, account or cookies. */
 const STOPPED: ReadonlySet<string> = new Set([
-  'connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'te', 'trailer', 'transfer-encoding', 'upgrade',
-  'set-cookie', 'alt-svc', 'via', 'server', 'strict-transport-security', 'location', 'x-powered-by',
-  'openai-organization', 'openai-project', 'anthropic-organization-id', 'x-request-id', 'report-to', 'nel', 'cf-ray', 'cf-cache-status',
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'set-cookie',
+  'alt-svc',
+  'via',
+  'server',
+  'strict-transport-security',
+  'location',
+  'x-powered-by',
+  'openai-organization',
+  'openai-project',
+  'anthropic-organization-id',
+  'x-request-id',
+  'report-to',
+  'nel',
+  'cf-ray',
+  'cf-cache-status',
 ]);
 
 /** Headers of ours on every answer: the request's id, where it was served, and whether the connection ends. */
@@ -19,7 +39,8 @@ export function ownHeaders(exchange: Exchange, plane: DataPlane): OutgoingHeader
     headers['x-smartflow-provider'] = exchange.target.provider.name;
     headers['x-smartflow-model'] = encodeHeader(exchange.target.model);
   }
-  if (exchange.endpoint.dialect.name === 'anthropic' && exchange.upstreamStatus === null) headers['request-id'] = exchange.id;
+  if (exchange.endpoint.dialect.name === 'anthropic' && exchange.upstreamStatus === null)
+    headers['request-id'] = exchange.id;
   if (plane.draining) headers.connection = 'close';
   return headers;
 }
@@ -30,7 +51,8 @@ export function answerHeaders(exchange: Exchange, plane: DataPlane, upstream: In
   const listed = connectionListed(upstream.connection);
   for (const name in upstream) {
     const value = upstream[name];
-    if (value === undefined || STOPPED.has(name) || name.startsWith('x-smartflow-') || listed?.has(name) === true) continue;
+    if (value === undefined || STOPPED.has(name) || name.startsWith('x-smartflow-') || listed?.has(name) === true)
+      continue;
     headers[name] = value;
   }
   return Object.assign(headers, ownHeaders(exchange, plane));

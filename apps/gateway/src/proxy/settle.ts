@@ -74,7 +74,13 @@ export function priceOf(exchange: Exchange, plane: DataPlane, usage: TokenUsage 
   if (usage === null || target === null) return FREE;
   try {
     const atMs = idTimeMs(exchange.id) ?? Date.now();
-    return priceCall(plane.prices, { provider: target.provider, model: target.model, usage, atMs, overrides: exchange.snapshot.priceOverrides });
+    return priceCall(plane.prices, {
+      provider: target.provider,
+      model: target.model,
+      usage,
+      atMs,
+      overrides: exchange.snapshot.priceOverrides,
+    });
   } catch (error) {
     // Impossible counts are an upstream's mistake: the row keeps them as received, but they do not become money.
     plane.log.warn({ requestId: exchange.id, err: error }, 'the reported usage cannot be priced');
@@ -85,7 +91,9 @@ export function priceOf(exchange: Exchange, plane: DataPlane, usage: TokenUsage 
 /** Nano-dollars as decimal USD, exact. */
 export function nanosToUsd(nanos: number): string {
   const whole = Math.floor(nanos / 1e9);
-  const fraction = String(nanos % 1e9).padStart(9, '0').replace(/0+$/, '');
+  const fraction = String(nanos % 1e9)
+    .padStart(9, '0')
+    .replace(/0+$/, '');
   return fraction === '' ? String(whole) : `${whole}.${fraction}`;
 }
 

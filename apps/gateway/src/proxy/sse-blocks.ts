@@ -22,7 +22,8 @@ export class SseBlocks {
       return null;
     }
     const cut = end === 0 ? chunk.length : end;
-    const block = this.#heldBytes === 0 ? chunk.subarray(0, cut) : Buffer.concat([...this.#held, chunk.subarray(0, cut)]);
+    const block =
+      this.#heldBytes === 0 ? chunk.subarray(0, cut) : Buffer.concat([...this.#held, chunk.subarray(0, cut)]);
     this.#held = [];
     this.#heldBytes = 0;
     if (cut < chunk.length) this.#hold(chunk.subarray(cut));

@@ -17,13 +17,30 @@ import type { Snapshot } from './snapshot.js';
 import { unknownRoute } from './unknown-route.js';
 
 const key: KeyRecord = {
-  id: 'key_1', name: 'test', orgId: 'org_default', team: null, tags: [], expiresAtMs: null, status: 'active', source: 'api',
-  mayUseModel: (model) => model !== 'openai/forbidden' && model !== 'forbidden', mayUseRoute: () => true,
+  id: 'key_1',
+  name: 'test',
+  orgId: 'org_default',
+  team: null,
+  tags: [],
+  expiresAtMs: null,
+  status: 'active',
+  source: 'api',
+  mayUseModel: (model) => model !== 'openai/forbidden' && model !== 'forbidden',
+  mayUseRoute: () => true,
 };
 
 function provider(config: Partial<ProviderConfig> & Pick<ProviderConfig, 'name' | 'type'>): Provider {
   return compileProvider(
-    { baseUrl: null, apiKey: new Secret('sk-upstream-secret'), apiVersion: null, streamUsage: true, headers: {}, models: [], timeouts: { connectMs: 1, firstByteMs: 1, idleMs: 1, totalMs: 1 }, ...config },
+    {
+      baseUrl: null,
+      apiKey: new Secret('sk-upstream-secret'),
+      apiVersion: null,
+      streamUsage: true,
+      headers: {},
+      models: [],
+      timeouts: { connectMs: 1, firstByteMs: 1, idleMs: 1, totalMs: 1 },
+      ...config,
+    },
     null,
   )!;
 }
@@ -37,7 +54,11 @@ const providers = [
 const snapshot: Snapshot = {
   version: 1,
   keys: { find: (presented: string) => (presented.startsWith('good') ? key : null) } as Snapshot['keys'],
-  models: new ModelIndex([{ name: 'fast', provider: 'openai', model: 'gpt-5-mini', contextTokens: null }], providers, () => []),
+  models: new ModelIndex(
+    [{ name: 'fast', provider: 'openai', model: 'gpt-5-mini', contextTokens: null }],
+    providers,
+    () => [],
+  ),
   priceOverrides: [],
 };
 
@@ -86,7 +107,11 @@ describe('authenticate', () => {
     ['x-goog-api-key', { headers: { 'x-goog-api-key': 'good' } }, 'none'],
     ['the same key twice', { headers: { authorization: 'Bearer good', 'x-api-key': 'good' } }, 'none'],
     ['two different keys', { headers: { authorization: 'Bearer good', 'x-api-key': 'good2' } }, 'key_conflict'],
-    ['header and query differ', { url: '/v1/chat/completions?key=good2', headers: { 'x-api-key': 'good' } }, 'key_conflict'],
+    [
+      'header and query differ',
+      { url: '/v1/chat/completions?key=good2', headers: { 'x-api-key': 'good' } },
+      'key_conflict',
+    ],
     ['two keys in the query', { url: '/v1/chat/completions?key=good&key=good' }, 'key_conflict'],
     ['basic', { headers: { authorization: 'Basic Z29vZA==' } }, 'key_invalid'],
     ['unknown', { headers: { authorization: 'Bearer bad' } }, 'key_invalid'],
@@ -113,16 +138,32 @@ describe('read', () => {
     ['stream of a wrong type', { body: '{"model":"a","stream":"yes"}' }, 'invalid_request'],
     ['compressed', { body: '{"model":"a"}', headers: { 'content-encoding': 'gzip' } }, 'unsupported_encoding'],
     ['null stream', { body: '{"model":"a","stream":null}' }, 'none'],
-    ['gemini without action', { route: '/gemini/v1beta/models/*', url: '/gemini/v1beta/models/gemini-3', body: '{}' }, 'route_not_found'],
-    ['gemini with an unknown action', { route: '/gemini/v1beta/models/*', url: '/gemini/v1beta/models/gemini-3:explode', body: '{}' }, 'route_not_found'],
-    ['gemini', { route: '/v1beta/models/*', url: '/v1beta/models/gemini-3:generateContent?alt=sse', body: '{}' }, 'none'],
+    [
+      'gemini without action',
+      { route: '/gemini/v1beta/models/*', url: '/gemini/v1beta/models/gemini-3', body: '{}' },
+      'route_not_found',
+    ],
+    [
+      'gemini with an unknown action',
+      { route: '/gemini/v1beta/models/*', url: '/gemini/v1beta/models/gemini-3:explode', body: '{}' },
+      'route_not_found',
+    ],
+    [
+      'gemini',
+      { route: '/v1beta/models/*', url: '/v1beta/models/gemini-3:generateContent?alt=sse', body: '{}' },
+      'none',
+    ],
   ])('%s', (_name, sent, code) => {
     expect(codeOf(() => read(exchangeOf(sent)))).toBe(code);
   });
 
   it('LLM-3: a Responses-shaped body on a chat route becomes a chat request', () => {
     const body = JSON.stringify({
-      model: 'fast', stream: true, instructions: 'be brief', max_output_tokens: 9, user: 'u',
+      model: 'fast',
+      stream: true,
+      instructions: 'be brief',
+      max_output_tokens: 9,
+      user: 'u',
       input: [
         { role: 'user', content: [{ type: 'input_text', text: 'hi' }] },
         { type: 'function_call', call_id: 'c1', name: 'f', arguments: '{}' },
@@ -135,11 +176,21 @@ describe('read', () => {
     const exchange = exchangeOf({ route: '/cursor/chat/completions', body });
     read(exchange);
     expect(JSON.parse(exchange.body.toString())).toEqual({
-      model: 'fast', stream: true, user: 'u', max_completion_tokens: 9,
+      model: 'fast',
+      stream: true,
+      user: 'u',
+      max_completion_tokens: 9,
       messages: [
         { role: 'system', content: 'be brief' },
         { role: 'user', content: [{ type: 'text', text: 'hi' }] },
-        { role: 'assistant', content: null, tool_calls: [{ id: 'c1', type: 'function', function: { name: 'f', arguments: '{}' } }, { id: 'c2', type: 'function', function: { name: 'g', arguments: '{}' } }] },
+        {
+          role: 'assistant',
+          content: null,
+          tool_calls: [
+            { id: 'c1', type: 'function', function: { name: 'f', arguments: '{}' } },
+            { id: 'c2', type: 'function', function: { name: 'g', arguments: '{}' } },
+          ],
+        },
         { role: 'tool', tool_call_id: 'c1', content: 'ok' },
       ],
       tools: [{ type: 'function', function: { name: 'f', parameters: {} } }],
@@ -176,11 +227,23 @@ describe('prepareBody', () => {
     ['{"model":"openai/gpt-5"}', '{"model":"gpt-5"}'],
     ['{"model":"gpt-5[1m]"}', '{"model":"gpt-5"}'],
     ['{"model":"gpt-5","stream":true}', '{"model":"gpt-5","stream":true,"stream_options":{"include_usage":true}}'],
-    ['{"stream_options":{"x":1},"model":"gpt-5","stream":true}', '{"stream_options":{"x":1,"include_usage":true},"model":"gpt-5","stream":true}'],
-    ['{"stream_options":null,"model":"gpt-5","stream":true}', '{"stream_options":{"include_usage":true},"model":"gpt-5","stream":true}'],
-    ['{"stream_options":{"include_usage":true},"model":"gpt-5","stream":true}', '{"stream_options":{"include_usage":true},"model":"gpt-5","stream":true}'],
+    [
+      '{"stream_options":{"x":1},"model":"gpt-5","stream":true}',
+      '{"stream_options":{"x":1,"include_usage":true},"model":"gpt-5","stream":true}',
+    ],
+    [
+      '{"stream_options":null,"model":"gpt-5","stream":true}',
+      '{"stream_options":{"include_usage":true},"model":"gpt-5","stream":true}',
+    ],
+    [
+      '{"stream_options":{"include_usage":true},"model":"gpt-5","stream":true}',
+      '{"stream_options":{"include_usage":true},"model":"gpt-5","stream":true}',
+    ],
     ['{"model":"plain/x","stream":true}', '{"model":"x","stream":true}'],
-    ['{"stream_options":"odd","model":"gpt-5","stream":true}', '{"stream_options":"odd","model":"gpt-5","stream":true}'],
+    [
+      '{"stream_options":"odd","model":"gpt-5","stream":true}',
+      '{"stream_options":"odd","model":"gpt-5","stream":true}',
+    ],
   ])('LLM-8: %s goes out as %s', (body, expected) => {
     expect(prepared(body)).toBe(expected);
   });
@@ -189,15 +252,43 @@ describe('prepareBody', () => {
 describe('upstreamHeaders', () => {
   it('LLM-2: passes unknown and anthropic-* headers on and stops credentials, hop-by-hop and our own', () => {
     const headers = {
-      'X-Api-Key': 'good', Cookie: 'a=b', Host: 'gw', Connection: 'keep-alive, X-Hop', 'X-Hop': '1', 'X-Smartflow-Cache': 'skip', 'X-Mcp-Github-Token': 's', 'X-Forwarded-For': '1.2.3.4',
-      'Anthropic-Version': '2026-10-21', 'anthropic-beta': 'a,b', 'X-Unknown': 'é', 'User-Agent': 'test', 'Accept-Encoding': 'br',
+      'X-Api-Key': 'good',
+      Cookie: 'a=b',
+      Host: 'gw',
+      Connection: 'keep-alive, X-Hop',
+      'X-Hop': '1',
+      'X-Smartflow-Cache': 'skip',
+      'X-Mcp-Github-Token': 's',
+      'X-Forwarded-For': '1.2.3.4',
+      'Anthropic-Version': '2026-10-21',
+      'anthropic-beta': 'a,b',
+      'X-Unknown': 'é',
+      'User-Agent': 'test',
+      'Accept-Encoding': 'br',
     };
     const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
-    const exchange = exchangeOf({ route: '/anthropic/v1/messages', headers: lower, body: '{"model":"claude-sonnet-5"}' });
+    const exchange = exchangeOf({
+      route: '/anthropic/v1/messages',
+      headers: lower,
+      body: '{"model":"claude-sonnet-5"}',
+    });
     Object.assign(exchange.request, { rawHeaders: Object.entries(headers).flat() });
     read(exchange);
     const sent = upstreamHeaders(exchange, resolve(exchange, key));
-    expect(sent).toEqual(['Anthropic-Version', '2026-10-21', 'anthropic-beta', 'a,b', 'X-Unknown', 'é', 'User-Agent', 'test', 'x-api-key', 'sk-upstream-secret', 'accept-encoding', 'identity']);
+    expect(sent).toEqual([
+      'Anthropic-Version',
+      '2026-10-21',
+      'anthropic-beta',
+      'a,b',
+      'X-Unknown',
+      'é',
+      'User-Agent',
+      'test',
+      'x-api-key',
+      'sk-upstream-secret',
+      'accept-encoding',
+      'identity',
+    ]);
   });
 });
 
@@ -215,7 +306,10 @@ describe('unknownRoute', () => {
   });
 
   it('finds endpoints by path', () => {
-    expect(endpointsAt('/v1beta/models/a/b:generateContent').map((endpoint) => endpoint.method)).toEqual(['POST', 'GET']);
+    expect(endpointsAt('/v1beta/models/a/b:generateContent').map((endpoint) => endpoint.method)).toEqual([
+      'POST',
+      'GET',
+    ]);
     expect(endpointsAt('/v1/modelsx')).toEqual([]);
   });
 });

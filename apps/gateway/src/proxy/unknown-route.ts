@@ -20,10 +20,20 @@ export function answerInDialect(dialect: Dialect, request: FastifyRequest, reply
 /** Why a path of the data plane has no handler, with the way out where the mistake is a well-known one. */
 export function unknownRoute(method: string, path: string): AppError {
   const allowed = endpointsAt(path).map((endpoint) => endpoint.method);
-  if (allowed.length > 0) return new AppError('method_not_allowed', { text: `${method} is not allowed here; use ${allowed.join(' or ')}.` });
-  if (path.startsWith('/anthropic/v1/v1/')) return new AppError('route_not_found', { text: 'There is no such route: "/v1" stands in the path twice. Set the base URL to …/anthropic, without /v1.' });
-  if (/^\/anthropic\/(messages|models)/.test(path)) return new AppError('route_not_found', { text: 'There is no such route: "/v1" is missing. Set the base URL to …/anthropic/v1 for this client.' });
-  if (path.startsWith('/v1/v1/')) return new AppError('route_not_found', { text: 'There is no such route: "/v1" stands in the path twice. Leave it out of the base URL.' });
+  if (allowed.length > 0)
+    return new AppError('method_not_allowed', { text: `${method} is not allowed here; use ${allowed.join(' or ')}.` });
+  if (path.startsWith('/anthropic/v1/v1/'))
+    return new AppError('route_not_found', {
+      text: 'There is no such route: "/v1" stands in the path twice. Set the base URL to …/anthropic, without /v1.',
+    });
+  if (/^\/anthropic\/(messages|models)/.test(path))
+    return new AppError('route_not_found', {
+      text: 'There is no such route: "/v1" is missing. Set the base URL to …/anthropic/v1 for this client.',
+    });
+  if (path.startsWith('/v1/v1/'))
+    return new AppError('route_not_found', {
+      text: 'There is no such route: "/v1" stands in the path twice. Leave it out of the base URL.',
+    });
   return new AppError('route_not_found');
 }
 
@@ -32,7 +42,8 @@ export function serverError(error: FastifyError | Error): AppError {
   if (error instanceof AppError) return error;
   const code = 'code' in error ? error.code : '';
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new AppError('body_too_large');
-  if (code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH') return new AppError('invalid_request', { text: 'The body does not have the length its header says.' });
+  if (code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH')
+    return new AppError('invalid_request', { text: 'The body does not have the length its header says.' });
   if (code === 'FST_ERR_CTP_EMPTY_JSON_BODY') return new AppError('invalid_json');
   return new AppError('internal', { cause: error });
 }

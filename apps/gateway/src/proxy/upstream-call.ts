@@ -131,7 +131,11 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     if (this.#over) return;
     const reason = this.#abortReason;
-    this.#fail(reason === null ? upstreamError(error, this.#exchange.upstreamStatus !== null) : new AppError(reason === 'client_gone' ? 'upstream_cut' : reason, { cause: error }));
+    this.#fail(
+      reason === null
+        ? upstreamError(error, this.#exchange.upstreamStatus !== null)
+        : new AppError(reason === 'client_gone' ? 'upstream_cut' : reason, { cause: error }),
+    );
   }
 
   #sendEvents(block: Buffer): void {
@@ -199,7 +203,11 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     if (!exchange.response.headersSent) exchange.response.writeHead(exchange.upstreamStatus as number, this.#headers);
     exchange.response.end();
     const failed = ending === 'failed';
-    this.#settle({ usage: dialect.usageOfStream(operation, ends), complete: !failed, error: failed ? 'upstream_failed' : null });
+    this.#settle({
+      usage: dialect.usageOfStream(operation, ends),
+      complete: !failed,
+      error: failed ? 'upstream_failed' : null,
+    });
   }
 
   #endRaw(): void {
@@ -224,7 +232,10 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     } else {
       response.destroy(); // no frame can follow half a JSON body: the broken connection is the error
     }
-    this.#plane.log.warn({ requestId: exchange.id, provider: exchange.target?.provider.name, code: error.code, err: error.cause }, 'an upstream call failed');
+    this.#plane.log.warn(
+      { requestId: exchange.id, provider: exchange.target?.provider.name, code: error.code, err: error.cause },
+      'an upstream call failed',
+    );
     this.#settle({ usage, complete: false, error: error.code });
   }
 
