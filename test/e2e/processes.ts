@@ -4,14 +4,20 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 export interface RunningProcess {
   readonly pid: number;
+  readonly parent: number;
   readonly command: string;
 }
 
 function linuxProcess(pid: number): RunningProcess | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    if (/^\) [ZX]/.test(stat.slice(stat.lastIndexOf(')')))) return null; // a zombie runs no more
-    return { pid, command: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim() };
+    const [, state, parent] = /^\) (\S) (\d+)/.exec(stat.slice(stat.lastIndexOf(')'))) ?? [];
+    if (state === 'Z' || state === 'X') return null; // a zombie runs no more
+    return {
+      pid,
+      parent: Number(parent),
+      command: readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim(),
+    };
   } catch {
     return null; // it has ended
   }
@@ -23,13 +29,13 @@ function allProcesses(): RunningProcess[] {
     return pids.map((pid) => linuxProcess(Number(pid))).filter((found) => found !== null);
   }
   const found: RunningProcess[] = [];
-  for (const row of execFileSync('ps', ['-Aww', '-o', 'pid=,stat=,args='], {
+  for (const row of execFileSync('ps', ['-Aww', '-o', 'pid=,ppid=,stat=,args='], {
     encoding: 'utf8',
     maxBuffer: 1 << 26,
   }).split('\n')) {
-    const match = /^\s*(\d+)\s+(\S+)\s+(.*)$/.exec(row);
-    if (match !== null && match[2]?.startsWith('Z') !== true)
-      found.push({ pid: Number(match[1]), command: match[3] ?? '' });
+    const match = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(row);
+    if (match !== null && match[3]?.startsWith('Z') !== true)
+      found.push({ pid: Number(match[1]), parent: Number(match[2]), command: match[4] ?? '' });
   }
   return found;
 }
@@ -39,6 +45,14 @@ export function processesNaming(text: string): RunningProcess[] {
   return allProcesses().filter(
     ({ pid, command }) => command.includes(text) && pid !== process.pid && pid !== process.ppid,
   );
+}
+
+/** The processes that `pid` started and those they started. */
+export function descendants(pid: number): RunningProcess[] {
+  const all = allProcesses();
+  const below = (parent: number): RunningProcess[] =>
+    all.filter((found) => found.parent === parent).flatMap((found) => [found, ...below(found.pid)]);
+  return below(pid);
 }
 
 /** Is there a process of this id that is no zombie? */

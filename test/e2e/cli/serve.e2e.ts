@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { readFile, rm, stat } from 'node:fs/promises';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { eventually, recordedChildren, startProduct, temporaryDataDir, StartFailed, type Product } from '../harness.js';
-import { isRunning, processesNaming } from '../processes.js';
+import { descendants, isRunning, processesNaming } from '../processes.js';
 
 const START_MS = 100_000;
 
@@ -34,7 +34,7 @@ describe('one running product', () => {
   let product: Product;
   let stopped = false;
   beforeAll(async () => {
-    product = await startProduct();
+    product = await startProduct({ config: { models: { before: { target: 'demo/echo' } } } });
   }, START_MS);
   afterAll(async () => {
     if (!stopped) await (product as Product | undefined)?.stop();
@@ -94,6 +94,35 @@ describe('one running product', () => {
     await replacement(product, 'worker', worker);
   }, 40_000);
 
+  it.each([
+    ['Valkey', /embedded-valkey|valkey-server|redis-server/],
+    ['PostgreSQL', /postgres -D/],
+  ])(
+    'OPS-3: a killed %s comes back and calls are answered again',
+    async (_name, command) => {
+      const [store] = descendants(product.pid).filter((found) => command.test(found.command));
+      process.kill(store?.pid as number, 'SIGKILL');
+      await eventually('the store to be back', 30_000, async () => {
+        const back = descendants(product.pid).some((found) => command.test(found.command) && found.pid !== store?.pid);
+        return back && (await firstCall(product)) === 200 ? true : null;
+      });
+    },
+    40_000,
+  );
+
+  it('CFG-1: a gateway that comes back has the last good settings, also when the file is faulty by then', async () => {
+    const offered = async (): Promise<string> =>
+      (await fetch(`${product.url}/v1/models`, { headers: { authorization: `Bearer ${product.key}` } })).text();
+    await writeFile(product.configFile, JSON.stringify({ models: { later: { target: 'demo/echo' } } }));
+    await eventually('the changed file', 10_000, async () => ((await offered()).includes('"later"') ? true : null));
+    await writeFile(product.configFile, JSON.stringify({ models: { worse: { target: 'nowhere' } } }));
+    await eventually('the refusal', 10_000, () => (product.logs().includes('refused') ? true : null));
+    const { gateway } = await recordedChildren(product.dataDir);
+    process.kill(gateway, 'SIGKILL');
+    await replacement(product, 'gateway', gateway);
+    expect(await offered()).toContain('"later"');
+  }, 60_000);
+
   it('CFG-2: a second instance on the same data folder is refused and says which setting helps; the first serves on', async () => {
     const refused = await startProduct({ dataDir: product.dataDir }).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(StartFailed);
@@ -118,11 +147,12 @@ describe('one running product', () => {
   );
 
   it('OPS-2: SIGTERM ends everything in order and leaves nothing behind', async () => {
-    const { gateway, worker } = await recordedChildren(product.dataDir);
+    const all = descendants(product.pid);
+    expect(all.length).toBeGreaterThanOrEqual(4); // gateway, worker and two stores
     const readyFile = product.readyFile;
     process.kill(product.pid, 'SIGTERM');
     expect(await product.exited).toBe(0);
-    expect([gateway, worker].filter(isRunning)).toEqual([]);
+    expect(all.filter(({ pid }) => isRunning(pid))).toEqual([]);
     expect(processesNaming(product.dataDir)).toEqual([]);
     expect(existsSync(readyFile)).toBe(false);
     expect(existsSync(path.join(product.dataDir, 'run.json'))).toBe(false);
