@@ -1,5 +1,5 @@
 import type { Command } from '../command.js';
-import { productVersion } from '../product.js';
+import { productVersion } from '#libs/platform/product-version.js';
 
 export const command: Command = {
   usage: '',

@@ -2,7 +2,7 @@
 // then it keeps the two alive until it is asked to stop, and ends everything in the opposite order, each step bounded.
 import type { SmartflowConfig } from '#libs/platform/config.js';
 import { migrate, startStores, type RunningStores } from '#libs/stores/index.js';
-import { productVersion } from '../product.js';
+import { productVersion } from '#libs/platform/product-version.js';
 import { banner } from './banner.js';
 import { Children } from './children.js';
 import { endLeftovers } from './leftovers.js';

@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Public } from '#libs/http/index.js';
 import { AccessControl } from './access-control.js';
 import { escapeHtml, sendPage } from './page.js';
-import { productVersion } from './product-version.js';
+import { productVersion } from '#libs/platform/product-version.js';
 
 /** The first page: what runs here and where its parts are. */
 @ApiExcludeController()

@@ -1,6 +1,6 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
-import { productVersion } from './product-version.js';
+import { productVersion } from '#libs/platform/product-version.js';
 
 /** Paths that belong to the admin API; the proxy's are the providers' own and documented by them. */
 const ADMIN_PATH = /^\/(api|health|metrics)(\/|$)/;
