@@ -34,7 +34,10 @@ export function compileProvider(config: ProviderConfig, demo: DemoAddress | null
   const apiKey = config.type === 'demo' ? demo?.token : config.apiKey?.reveal();
   const fixedQuery = shape.query?.(config) ?? '';
   const headers = new Map<DialectName, Record<string, string>>(
-    shape.dialects.map((dialect) => [dialect, headersOf(config, apiKey === undefined ? {} : shape.authHeaders(apiKey, dialect))]),
+    shape.dialects.map((dialect) => [
+      dialect,
+      headersOf(config, apiKey === undefined ? {} : shape.authHeaders(apiKey, dialect)),
+    ]),
   );
   const none: Record<string, string> = {};
   return {
@@ -51,6 +54,9 @@ export function compileProvider(config: ProviderConfig, demo: DemoAddress | null
       const path = shape.path(operation, model, config);
       return path === null ? null : basePath + path + joinQuery(fixedQuery, query);
     },
-    credentials: apiKey === undefined ? [] : [Buffer.from(apiKey)],
+    credentials: [
+      ...(apiKey === undefined ? [] : [apiKey]),
+      ...Object.values(config.headers).map((value) => value.reveal()),
+    ].map((value) => Buffer.from(value)),
   };
 }
