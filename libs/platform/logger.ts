@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import { cleanFields } from './logger/clean.js';
+import { LineWriter } from './logger/line-writer.js';
 import { scrub } from './logger/scrub.js';
 
 export { scrub } from './logger/scrub.js';
@@ -24,8 +25,20 @@ export interface LoggerOptions {
   readonly destination?: { write(line: string): void };
 }
 
-/** Lines that wait because the reader of standard output is slow; beyond that they are dropped. */
-const MAX_WAITING_BYTES = 4 * 1024 * 1024;
+/** Characters of lines that wait because the reader of standard output is slow; beyond that lines are dropped. */
+const MAX_WAITING = 4 * 1024 * 1024;
+
+let standardOutput: LineWriter | null = null;
+
+/** One writer for all loggers of the process, so that their lines do not run into each other. */
+function standardOutputWriter(): LineWriter {
+  if (standardOutput === null) {
+    const writer = new LineWriter(1, MAX_WAITING);
+    process.on('exit', () => writer.flushSync());
+    standardOutput = writer;
+  }
+  return standardOutput;
+}
 
 /**
  * A logger that writes one JSON object a line: `level`, `time` (ISO), `name`, `pid`, the fields, `msg`.
@@ -44,7 +57,7 @@ export function createLogger(options: LoggerOptions): Logger {
       formatters: { level: (label) => ({ level: label }) },
       hooks: { streamWrite: scrub },
     },
-    options.destination ?? pino.destination({ fd: 1, sync: false, maxLength: MAX_WAITING_BYTES }),
+    options.destination ?? standardOutputWriter(),
   );
   return new PinoLogger(root);
 }

@@ -111,10 +111,11 @@ class Cleaner {
   }
 
   #field(name: string, value: unknown, depth: number): unknown {
-    const bare = name.toLowerCase().replace(/[^a-z]/g, '');
-    if (bare.endsWith('headers')) return headersOf(value);
-    const holdsText = typeof value === 'string' ? value !== '' : typeof value === 'object' && value !== null;
-    return holdsText && SECRET_NAME.test(bare) ? MASK : this.clean(value, depth + 1);
+    if (typeof value !== 'string' && typeof value !== 'object') return this.clean(value, depth + 1);
+    const kind = kindOf(name);
+    if (kind === 'headers') return headersOf(value);
+    if (kind === 'secret' && value !== '' && value !== null) return MASK;
+    return this.clean(value, depth + 1);
   }
 
   /** Only the fields named here: errors of HTTP clients carry requests, headers and bodies along. */
@@ -144,8 +145,24 @@ class Cleaner {
   }
 }
 
+type NameKind = 'headers' | 'secret' | 'plain';
+
+/** Field names are few and come again with every line; the bound is for those that come from data. */
+const kinds = new Map<string, NameKind>();
+const MAX_KINDS = 1000;
+
+function kindOf(name: string): NameKind {
+  const known = kinds.get(name);
+  if (known !== undefined) return known;
+  const bare = name.toLowerCase().replace(/[^a-z]/g, '');
+  const kind = bare.endsWith('headers') ? 'headers' : SECRET_NAME.test(bare) ? 'secret' : 'plain';
+  if (kinds.size < MAX_KINDS && name.length < 128) kinds.set(name, kind);
+  return kind;
+}
+
 function headersOf(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return MASK;
+  if (value === null) return null;
+  if (typeof value !== 'object') return MASK;
   if (Array.isArray(value)) return `[${value.length} header lines]`;
   const entries: [string, unknown][] =
     Symbol.iterator in value ? [...(value as Iterable<[string, unknown]>)] : Object.entries(value);

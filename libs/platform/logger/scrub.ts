@@ -6,7 +6,7 @@ export const MASK = '[secret]';
  */
 const CREDENTIALS: readonly RegExp[] = [
   // scheme://user:password@host
-  /(\b[a-z][a-z0-9+.-]{1,20}:\/\/)[^\s/"'\\]{1,512}@/gi,
+  /(:\/\/)[^\s/"'\\]{1,512}@/g,
   // ?key=… and its like (Gemini carries the key in the query)
   /([?&](?:key|api[-_]?key|(?:access_|refresh_|id_)?token|password|secret|client_secret|code|sig|signature)=)[^&\s"'\\#]+/gi,
   // authorization values
