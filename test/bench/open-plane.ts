@@ -1,0 +1,68 @@
+import type { KeyIndex, KeyRecord } from '#libs/keys-budgets/index.js';
+import { EgressPolicy } from '#libs/platform/egress.js';
+import { createLogger } from '#libs/platform/logger.js';
+import { bundledPriceTable } from '#libs/pricing/index.js';
+import { compileProvider, type Provider } from '#libs/providers/index.js';
+import { ModelIndex } from '#libs/routing/index.js';
+import { ActiveCalls } from '../../apps/gateway/src/proxy/active-calls.js';
+import type { DataPlane } from '../../apps/gateway/src/proxy/data-plane.js';
+import { ProxyMetrics } from '../../apps/gateway/src/proxy/proxy-metrics.js';
+import { UpstreamPools } from '../../apps/gateway/src/proxy/upstream-pools.js';
+import { BENCH_MODEL } from './payloads.js';
+
+const anybody: KeyRecord = {
+  id: 'key_bench',
+  name: 'bench',
+  orgId: 'org_default',
+  team: null,
+  tags: [],
+  expiresAtMs: null,
+  status: 'active',
+  source: 'file',
+  mayUseModel: () => true,
+  mayUseRoute: () => true,
+};
+const everybody: KeyIndex = { size: 1, find: () => anybody };
+
+function benchProvider(origin: string): Provider {
+  const hourMs = 3_600_000; // the bench holds silent streams open
+  const config = {
+    name: 'bench',
+    type: 'openai-compatible',
+    baseUrl: `${origin}/v1`,
+    apiKey: null,
+    apiVersion: null,
+    streamUsage: true,
+    headers: {},
+    models: [],
+    timeouts: { connectMs: 10_000, firstByteMs: hourMs, idleMs: hourMs, totalMs: hourMs },
+  } as const;
+  return compileProvider(config, null) as Provider;
+}
+
+/** A data plane that lets everybody in and keeps nothing; its one provider is the fake upstream. */
+export function openPlane(origin: string): DataPlane {
+  const active = new ActiveCalls();
+  const policy = new EgressPolicy(['127.0.0.0/8']);
+  return {
+    snapshot: {
+      version: 1,
+      keys: everybody,
+      models: new ModelIndex(
+        [{ name: BENCH_MODEL, provider: 'bench', model: BENCH_MODEL, contextTokens: null }],
+        [benchProvider(origin)],
+        () => [],
+      ),
+      priceOverrides: [],
+    },
+    draining: false,
+    isBlind: () => false,
+    pools: new UpstreamPools(() => policy),
+    usage: { hasRoom: () => true, record: () => {} },
+    bodies: null,
+    prices: bundledPriceTable(),
+    active,
+    metrics: new ProxyMetrics(active),
+    log: createLogger({ level: 'error', name: 'bench' }),
+  };
+}

@@ -1,0 +1,78 @@
+import { execFileSync } from 'node:child_process';
+import os from 'node:os';
+import { recordedChildren, startProduct } from '../e2e/harness.js';
+import { processesNaming } from '../e2e/processes.js';
+import { BENCH_MODEL } from './payloads.js';
+import { pin, PROXY_CORE } from './process-cost.js';
+import type { RowName, RowStarter } from './rows.js';
+
+const HOUR_MS = 3_600_000; // the bench holds silent streams open
+
+/** The price makes each call go through the whole of pricing. */
+function config(upstreamPort: number, archive: boolean): Readonly<Record<string, unknown>> {
+  return {
+    egress: { allow: ['127.0.0.0/8'] },
+    archive: { bodies: archive },
+    log: { level: 'warn' },
+    providers: {
+      bench: {
+        type: 'openai-compatible',
+        base_url: `http://127.0.0.1:${upstreamPort}/v1`,
+        api_key: 'sk-bench-upstream-key',
+        timeouts: { first_byte_ms: HOUR_MS, idle_ms: HOUR_MS, total_ms: HOUR_MS },
+      },
+    },
+    models: { [BENCH_MODEL]: { target: `bench/${BENCH_MODEL}` } },
+    prices: { [`bench/${BENCH_MODEL}`]: { input: 1.25, output: 10, cached_input: 0.125 } },
+  };
+}
+
+/** The worker and PostgreSQL drain the ledger with what is left of the load core, so that the load stays the faster one. */
+function makeNice(pid: number): void {
+  try {
+    os.setPriority(pid, 15);
+  } catch {
+    // PostgreSQL runs under another account when the bench is not root's: then it stays as it is
+  }
+}
+
+/**
+ * The whole product as a user starts it (supervisor, stores, gateway, worker): key check, usage events to its Redis stream,
+ * drained into PostgreSQL. Only the gateway process stands on the proxies' core, and only its time is counted.
+ */
+export function productRow(name: RowName, options: { readonly archive: boolean }): RowStarter {
+  return {
+    name,
+    async start(upstreamPort) {
+      const product = await startProduct({
+        config: config(upstreamPort, options.archive),
+        env: { NODE_OPTIONS: '--inspect-port=0' },
+      });
+      const { gateway, worker } = await recordedChildren(product.dataDir);
+      pin(gateway, PROXY_CORE);
+      makeNice(worker);
+      for (const { pid, command } of processesNaming(product.dataDir))
+        if (command.includes('postgres')) makeNiceTree(pid);
+      return {
+        name,
+        port: Number(new URL(product.url).port),
+        key: product.key,
+        pid: gateway,
+        output: () => product.logs(),
+        stop: async () => void (await product.stop()),
+      };
+    },
+  };
+}
+
+/** The postmaster and its backends; those made later inherit it. */
+function makeNiceTree(pid: number): void {
+  makeNice(pid);
+  let children = '';
+  try {
+    children = execFileSync('pgrep', ['-P', String(pid)], { encoding: 'utf8' });
+  } catch {
+    return; // no children, or no pgrep
+  }
+  for (const child of children.split('\n').filter((line) => line !== '')) makeNice(Number(child));
+}

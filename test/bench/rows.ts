@@ -1,0 +1,39 @@
+import { LOAD_CORE, pin } from './process-cost.js';
+import { productRow } from './product-row.js';
+import { scriptRow } from './script-row.js';
+
+/** `d`: bare proxy. `off`: our pipeline without key check and ledger. `governed`: the product. `crowded`: with open streams. */
+export type RowName = 'nginx' | 'd' | 'off' | 'governed' | 'archive' | 'crowded';
+
+/** Something that proxies, up and ready for load. */
+export interface Row {
+  readonly name: RowName;
+  readonly port: number;
+  /** The key its callers send. */
+  readonly key: string;
+  /** The process whose time is counted. */
+  readonly pid: number;
+  /** What it has printed so far. */
+  output(): string;
+  stop(): Promise<void>;
+}
+
+/** How a row comes to life; `null` where it cannot on this machine. */
+export interface RowStarter {
+  readonly name: RowName;
+  start(upstreamPort: number): Promise<Row | null>;
+}
+
+/** All rows; the yardstick first. */
+export const ROWS: readonly RowStarter[] = [
+  scriptRow('d', 'bare-proxy.js'),
+  scriptRow('off', 'open-gateway.js'),
+  productRow('governed', { archive: false }),
+  productRow('archive', { archive: true }),
+  productRow('crowded', { archive: false }),
+];
+
+/** Puts this process, with load and upstream in it, on the load core. What it starts is there too until it is pinned. */
+export function pinBench(): boolean {
+  return pin(process.pid, LOAD_CORE);
+}
