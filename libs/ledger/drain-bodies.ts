@@ -22,14 +22,12 @@ export async function drainBodies({ reader, archive, logger }: BodyDrain, contro
       control.idle();
       continue;
     }
-    const records: ArchiveRecord[] = [];
-    for (const entry of entries) {
-      const record = await decode(entry, logger);
-      if (record !== null) records.push(record);
-    }
+    const decoded = await Promise.all(entries.map((entry) => decode(entry, logger)));
+    const records = decoded.filter((record) => record !== null);
     const result = await backOff('archiving bodies', logger, control, () => archive.append(records));
     if (result === null) return;
-    if (result.tooLarge.length > 0) logger.warn({ ids: result.tooLarge }, 'bodies are too large for the archive: dropped');
+    if (result.tooLarge.length > 0)
+      logger.warn({ ids: result.tooLarge }, 'bodies are too large for the archive: dropped');
     await backOff('acknowledging bodies', logger, control, () => reader.done(entries));
   }
 }

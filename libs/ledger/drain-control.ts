@@ -46,7 +46,8 @@ export async function backOff<T>(
       if (failures > 0) logger.info({ failures }, `${what}: works again`);
       return result;
     } catch (error) {
-      if (failures === 0 && control.goesOn()) logger.warn({ err: error }, `${what}: failed, trying again until it works`);
+      if (failures === 0 && control.goesOn())
+        logger.warn({ err: error }, `${what}: failed, trying again until it works`);
     }
     const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** failures);
     await sleep(pauseMs / 2 + Math.random() * (pauseMs / 2), undefined, { signal: control.signal }).catch(() => {});

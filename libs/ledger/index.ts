@@ -2,6 +2,7 @@ export { BodyReader, type ReadBodies } from './read-bodies.js';
 export { backOff, DrainControl } from './drain-control.js';
 export { drainBodies } from './drain-bodies.js';
 export { drainUsage } from './drain-usage.js';
+export { observeSinks } from './sink-metrics.js';
 export { LedgerModule, type LedgerModuleOptions } from './ledger.module.js';
 export { MongoArchive } from './store/archive.mongo.js';
 export { PostgresArchive } from './store/archive.postgres.js';
@@ -19,9 +20,23 @@ export {
 export { RedisBodySink, type BodySinkOptions, type BodySinkStats } from './store/body-stream.redis.js';
 export { deadLetterKey, RedisEntryReader, type EntryReaderOptions } from './store/entry-stream.redis.js';
 export type { EntryReader, StreamEntry } from './store/entry-stream.js';
-export type { InsertResult, UsageFilter, UsageLog, UsagePage, UsageQuery, UsageRow, UsageWriter } from './store/usage-ledger.js';
+export type {
+  InsertResult,
+  UsageFilter,
+  UsageLog,
+  UsagePage,
+  UsageQuery,
+  UsageRow,
+  UsageWriter,
+} from './store/usage-ledger.js';
 export { PostgresUsageLog } from './store/usage-log.postgres.js';
-export { ARCHIVE_TABLE, keepPartitions, openPartitions, USAGE_TABLE, type PartitionedTable } from './store/keep-partitions.postgres.js';
+export {
+  ARCHIVE_TABLE,
+  keepPartitions,
+  openPartitions,
+  USAGE_TABLE,
+  type PartitionedTable,
+} from './store/keep-partitions.postgres.js';
 export { RedisUsageSink, type UsageSinkOptions, type UsageSinkStats } from './store/usage-stream.redis.js';
 export { PostgresUsageWriter } from './store/usage-writer.postgres.js';
 export { BODY_STREAM, USAGE_STREAM, WORKER_GROUP } from './streams.js';

@@ -16,7 +16,8 @@ export function encodeCursor(id: string): string {
 
 /** Reads a cursor back. @throws AppError `invalid_request` when it is not one of ours */
 export function decodeCursor(cursor: string): Keyset {
-  const text = cursor.length <= 256 && /^[A-Za-z0-9_-]+$/.test(cursor) ? Buffer.from(cursor, 'base64url').toString() : '';
+  const text =
+    cursor.length <= 256 && /^[A-Za-z0-9_-]+$/.test(cursor) ? Buffer.from(cursor, 'base64url').toString() : '';
   const id = text.slice(VERSION.length);
   const timeMs = text.startsWith(VERSION) ? idTimeMs(id) : null;
   if (timeMs === null) throw new AppError('invalid_request', { text: 'The cursor is malformed.', param: 'cursor' });

@@ -42,7 +42,10 @@ function event(changes: Partial<Record<keyof UsageEvent, unknown>> = {}): Record
 
 describe('parseUsageBatch', () => {
   it('KEY-6: reads what the gateway wrote, unchanged', () => {
-    const written = [event(), event({ usage: null, usageSource: 'none', team: 'research', error: 'client_gone', status: 499 })];
+    const written = [
+      event(),
+      event({ usage: null, usageSource: 'none', team: 'research', error: 'client_gone', status: 499 }),
+    ];
     expect(parseUsageBatch(JSON.stringify(written))).toEqual({ events: written, refused: [] });
   });
 

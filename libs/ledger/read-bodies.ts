@@ -9,8 +9,7 @@ const gunzip = promisify(gunzipCallback);
 
 /** A body as text where it is UTF-8, else as base64. */
 export type ReadBody = { readonly bytes: number; readonly truncated: boolean } & (
-  | { readonly text: string }
-  | { readonly base64: string }
+  { readonly text: string } | { readonly base64: string }
 );
 
 /**
@@ -63,7 +62,9 @@ export class BodyReader {
 async function unpack({ gzip, bytes, truncated }: ArchivedBody): Promise<ReadBody> {
   const body = await gunzip(gzip, { maxOutputLength: LARGEST_BODY_BYTES });
   const text = truncated ? withoutCutCharacter(body) : body;
-  return isUtf8(text) ? { text: text.toString(), bytes, truncated } : { base64: body.toString('base64'), bytes, truncated };
+  return isUtf8(text)
+    ? { text: text.toString(), bytes, truncated }
+    : { base64: body.toString('base64'), bytes, truncated };
 }
 
 /** A cut may fall inside a character: leaves off its first bytes (at most three). */

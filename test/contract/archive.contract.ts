@@ -71,14 +71,21 @@ async function mongoRig(): Promise<Rig> {
 /** The moment `rest` (such as `01T12:00:00Z`) in the month `months` from this one. */
 function moment(months: number, rest: string): number {
   const now = new Date();
-  return Date.parse(new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + months)).toISOString().slice(0, 8) + rest);
+  return Date.parse(
+    new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + months)).toISOString().slice(0, 8) + rest,
+  );
 }
 
 const at = (months: number, rest: string): string => `req_${idAt(moment(months, rest))}`;
 
 /** A UUIDv7 of a given moment, whatever was made before. */
 function idAt(timeMs: number): string {
-  return timeMs.toString(16).padStart(12, '0').replace(/^(.{8})/, '$1-') + uuidv7().slice(13);
+  return (
+    timeMs
+      .toString(16)
+      .padStart(12, '0')
+      .replace(/^(.{8})/, '$1-') + uuidv7().slice(13)
+  );
 }
 
 function record(changes: Partial<ArchiveRecord> = {}): ArchiveRecord {
@@ -127,7 +134,10 @@ describe.each(rigs)('OBS-1: the archive on %s', (_, makeRig) => {
 
   it('gives bodies back byte for byte, whatever they are', async () => {
     const bytes = randomBytes(5000);
-    const kept = record({ request: body(gzipSync(bytes)), facets: { model: 'echo', tags: ['a', 'b'], attempts: 2, cached: false } });
+    const kept = record({
+      request: body(gzipSync(bytes)),
+      facets: { model: 'echo', tags: ['a', 'b'], attempts: 2, cached: false },
+    });
     expect(await archive.append([kept])).toEqual({ stored: 1, tooLarge: [] });
     const read = await archive.get(ORG, kept.id);
     expect(read).toEqual(kept);
@@ -209,7 +219,12 @@ describe.each(rigs)('OBS-1: the archive on %s', (_, makeRig) => {
   });
 
   it('refuses malformed ids, nested and undeclared facets before anything is written', async () => {
-    const bad = [{ id: 'req_1' }, { facets: { colour: 'red' } }, { facets: { model: { deep: 1 } } }, { facets: { attempts: NaN } }];
+    const bad = [
+      { id: 'req_1' },
+      { facets: { colour: 'red' } },
+      { facets: { model: { deep: 1 } } },
+      { facets: { attempts: NaN } },
+    ];
     for (const changes of bad) {
       const good = record({ kind: 'unwritten' });
       await expect(archive.append([good, record(changes as never)])).rejects.toMatchObject({ code: 'invalid_request' });
@@ -234,7 +249,8 @@ describe.each(rigs)('OBS-1: the archive on %s', (_, makeRig) => {
     const ids = Array.from({ length: 7 }, (__, n) => at(n < 4 ? -7 : -6, `0${n + 1}T12:00:00Z`));
     await archive.append([...ids].reverse().map((id) => record({ id, kind })));
     const exported: ArchiveRecord[] = [];
-    for await (const one of archive.export({ orgId: ORG, kind, fromMs: moment(-7, '02T00:00:00Z') })) exported.push(one);
+    for await (const one of archive.export({ orgId: ORG, kind, fromMs: moment(-7, '02T00:00:00Z') }))
+      exported.push(one);
     expect(exported.map(({ id }) => id)).toEqual(ids.slice(1));
     expect(exported[0]).toEqual(record({ id: ids[1] as string, kind }));
   });
@@ -245,7 +261,9 @@ describe.each(rigs)('OBS-1: the archive on %s', (_, makeRig) => {
     const lost = rig.gate.trap(rig.insertMark, 'lose the answer');
     await archive.append(records).catch(() => archive.append(records)); // by the adapter itself or by its caller
     await lost;
-    expect((await collect(archive, { orgId: ORG, kind, limit: 10 })).sort()).toEqual(records.map(({ id }) => id).sort());
+    expect((await collect(archive, { orgId: ORG, kind, limit: 10 })).sort()).toEqual(
+      records.map(({ id }) => id).sort(),
+    );
   }, 30_000);
 
   it('rejects while the store is away, and goes on by itself when it is back', async () => {

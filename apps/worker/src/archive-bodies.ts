@@ -33,7 +33,10 @@ export async function archiveBodies(work: BodyWork, control: DrainControl): Prom
   if (archive !== null) await drainBodies({ reader, archive, logger }, control);
 }
 
-async function openArchive({ source, mongodb, retentionDays, opened, logger }: BodyWork, control: DrainControl): Promise<ArchivePort | null> {
+async function openArchive(
+  { source, mongodb, retentionDays, opened, logger }: BodyWork,
+  control: DrainControl,
+): Promise<ArchivePort | null> {
   if (mongodb === null) {
     return new PostgresArchive(source, LOG_FACETS, timePartitions(source, ARCHIVE_TABLE.name, ARCHIVE_TABLE.period));
   }
@@ -48,7 +51,9 @@ async function openArchive({ source, mongodb, retentionDays, opened, logger }: B
   const purge = (): void => {
     archive
       .purgeBefore(Date.now() - retentionDays * DAY_MS)
-      .catch((error: unknown) => logger.warn({ err: error }, 'the archive could not be purged; next try within the hour'));
+      .catch((error: unknown) =>
+        logger.warn({ err: error }, 'the archive could not be purged; next try within the hour'),
+      );
   };
   purge();
   const timer = setInterval(purge, PURGE_EVERY_MS);

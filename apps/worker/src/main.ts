@@ -72,7 +72,9 @@ export async function startWorker(
       Promise.all([
         keepPartitions(source, USAGE_TABLE, ledgerRetentionDays, logger),
         keepPartitions(source, ARCHIVE_TABLE, archive.retentionDays, logger),
-      ]).catch((error: unknown) => logger.warn({ err: error }, 'partitions could not be kept; next try within the hour'));
+      ]).catch((error: unknown) =>
+        logger.warn({ err: error }, 'partitions could not be kept; next try within the hour'),
+      );
     };
     maintain();
     const timer = setInterval(maintain, MAINTAIN_EVERY_MS);
@@ -85,7 +87,11 @@ export async function startWorker(
   }
 }
 
-async function stop(controls: readonly DrainControl[], work: Promise<unknown>, opened: AsyncDisposableStack): Promise<void> {
+async function stop(
+  controls: readonly DrainControl[],
+  work: Promise<unknown>,
+  opened: AsyncDisposableStack,
+): Promise<void> {
   for (const control of controls) control.stop(DRAIN_MS);
   await within(work, DRAIN_MS + LET_GO_MS); // longer only where a store hangs: its connection is ended below
   await within(opened.disposeAsync(), LET_GO_MS);

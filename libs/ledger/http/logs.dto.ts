@@ -1,6 +1,9 @@
 import { Type } from 'class-transformer';
 import { IsInt, IsISO8601, IsOptional, IsString, Length, Matches, Max, Min } from 'class-validator';
 
+/** A day (UTC) or a moment with its zone; the other forms of ISO 8601 mean different things to different readers. */
+const MOMENT = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$/;
+const moment = { message: 'must be a day such as 2026-11-30 or a moment such as 2026-11-30T12:00:00Z' };
 const VISIBLE = /^[^\p{C}]+$/u;
 const visible = { message: 'must not contain control characters' };
 
@@ -22,12 +25,14 @@ export class ListLogsQuery {
 
   /** Calls from this moment on (ISO 8601). */
   @IsOptional()
-  @IsISO8601({ strict: true })
+  @Matches(MOMENT, moment)
+  @IsISO8601({ strict: true }, moment)
   from?: string;
 
   /** Calls before this moment (ISO 8601). */
   @IsOptional()
-  @IsISO8601({ strict: true })
+  @Matches(MOMENT, moment)
+  @IsISO8601({ strict: true }, moment)
   to?: string;
 
   /** Model as requested or as served. */

@@ -99,7 +99,7 @@ export class MongoArchive implements ArchivePort {
   }
 
   async *export(query: Pick<ArchiveQuery, 'orgId' | 'kind' | 'fromMs' | 'toMs'>): AsyncGenerator<ArchiveRecord> {
-    for (let after: Keyset | null = null; ; ) {
+    for (let after: Keyset | null = null; ;) {
       const heads: ArchiveHead[] = await this.#heads(query, 'oldest', after, EXPORT_PAGE);
       for (const head of heads) {
         const record = await this.get(head.orgId, head.id);
@@ -123,7 +123,9 @@ export class MongoArchive implements ArchivePort {
   async #makeIndexes(name: string): Promise<void> {
     if (this.#indexed.has(name)) return;
     const page = { org: 1, kind: 1, ts: -1, _id: -1 } as const;
-    const byFacet = this.#facets.map((facet) => ({ key: { org: 1, kind: 1, [`facets.${facet}`]: 1, ts: -1 } as const }));
+    const byFacet = this.#facets.map((facet) => ({
+      key: { org: 1, kind: 1, [`facets.${facet}`]: 1, ts: -1 } as const,
+    }));
     await this.#collection(name).createIndexes([{ key: page }, ...byFacet]);
     this.#indexed.add(name);
   }
@@ -211,7 +213,12 @@ function monthEndMs(name: string): number {
 }
 
 /** Can a month's collection hold anything the query asks for? */
-function canHold(name: string, query: Pick<ArchiveQuery, 'fromMs' | 'toMs'>, order: Order, after: Keyset | null): boolean {
+function canHold(
+  name: string,
+  query: Pick<ArchiveQuery, 'fromMs' | 'toMs'>,
+  order: Order,
+  after: Keyset | null,
+): boolean {
   const endMs = monthEndMs(name);
   const startMs = monthStartMs(endMs, -1);
   const afterFits = after === null || (order === 'newest' ? startMs <= after.timeMs : endMs > after.timeMs);

@@ -60,7 +60,9 @@ export class PostgresArchive implements ArchivePort {
     if (first !== undefined && last !== undefined) await this.#partitions.ensure(first, last);
     let stored = 0;
     for (const part of inParts(rows)) {
-      const places = part.map((row, at) => `(${row.map((_, column) => `$${at * COLUMNS.length + column + 1}`).join(', ')})`);
+      const places = part.map(
+        (row, at) => `(${row.map((_, column) => `$${at * COLUMNS.length + column + 1}`).join(', ')})`,
+      );
       const added = (await this.#source.query(
         `INSERT INTO archive_records (${READ}) VALUES ${places.join(', ')} ON CONFLICT (ts, id) DO NOTHING RETURNING id`,
         part.flat(),
@@ -90,7 +92,7 @@ export class PostgresArchive implements ArchivePort {
   }
 
   async *export(query: Pick<ArchiveQuery, 'orgId' | 'kind' | 'fromMs' | 'toMs'>): AsyncGenerator<ArchiveRecord> {
-    for (let after: Keyset | null = null; ; ) {
+    for (let after: Keyset | null = null; ;) {
       const heads: ArchiveHead[] = await this.#heads(query, 'oldest', after, EXPORT_PAGE);
       for (const head of heads) {
         const record = await this.get(head.orgId, head.id);

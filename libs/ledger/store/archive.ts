@@ -111,7 +111,9 @@ export function facetCheck(declared: readonly string[]): (facets: Facets) => Fac
     const checked: Record<string, FacetValue> = {};
     for (const [name, value] of Object.entries(facets)) {
       if (!known.has(name)) throw new AppError('invalid_request', { text: 'There is no such facet.', param: name });
-      checked[name] = Array.isArray(value) ? value.slice(0, FACET_LIST).map((v) => scalar(v, name)) : scalar(value, name);
+      checked[name] = Array.isArray(value)
+        ? value.slice(0, FACET_LIST).map((v) => scalar(v, name))
+        : scalar(value, name);
     }
     return checked;
   };
@@ -120,7 +122,10 @@ export function facetCheck(declared: readonly string[]): (facets: Facets) => Fac
 function scalar(value: unknown, name: string): FacetScalar {
   if (typeof value === 'string') return facetText(value);
   if (typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value))) return value;
-  throw new AppError('invalid_request', { text: 'A facet is a string, a number, a boolean or a list of those.', param: name });
+  throw new AppError('invalid_request', {
+    text: 'A facet is a string, a number, a boolean or a list of those.',
+    param: name,
+  });
 }
 
 /** First moment (ms, UTC) of the month `offset` months after the one that contains `timeMs`. */

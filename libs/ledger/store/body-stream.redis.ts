@@ -4,6 +4,7 @@ import { gzip as gzipCallback } from 'node:zlib';
 import type { Redis } from 'ioredis';
 import type { Logger } from '#libs/platform/logger.js';
 import { encodeMeta, type PackedBody } from '../body-entry.js';
+import { bodiesSent, bodiesShedByProcess, bodiesShedByStream } from '../sink-metrics.js';
 import { BODY_STREAM } from '../streams.js';
 import type { BodyCapture, BodySink } from '../usage-event.js';
 import { appendEntries, type EntryFields } from './entry-stream.redis.js';
@@ -38,13 +39,13 @@ const PAIR_BYTES = 1024;
 const BATCH_BYTES = 256 * 1024;
 const BATCH_PAIRS = 64;
 const FLUSH_MS = 20;
-/** Below this gzip costs more than it saves on the way; the worker packs such bodies. */
-const PACK_FROM_BYTES = 2048;
+/** Shorter bodies travel as they are and the worker packs them: setting up gzip alone costs as much as half a call. */
+const PACK_FROM_BYTES = 16 * 1024;
 const LONGEST_PAUSE_MS = 1000;
 
 /**
- * Bodies on their way to the archive: gzipped (level 1) on the thread pool, one stream entry per pair. Best effort within
- * two bounds, one in this process and one in the stream. Full-policy of both: the pair is shed and counted, the call
+ * Bodies on their way to the archive: one stream entry per pair, long ones gzipped (level 1) on the thread pool. Best effort
+ * within two bounds, one in this process and one in the stream. Full-policy of both: the pair is shed and counted, the call
  * itself never waits.
  */
 export class RedisBodySink implements BodySink {
@@ -86,6 +87,7 @@ export class RedisBodySink implements BodySink {
     const size = sizeOf(bodies);
     if (this.#closed || this.#bytes + size > this.#maxBytes) {
       this.#shedProcessFull += 1;
+      bodiesShedByProcess.inc();
       this.#reportShedding('the memory for bodies is full');
       return;
     }
@@ -137,6 +139,8 @@ export class RedisBodySink implements BodySink {
       const taken = await this.#deliver(entries);
       if (taken === null) return; // closing gave up
       this.#sent += taken;
+      bodiesSent.inc(taken);
+      bodiesShedByStream.inc(entries.length - taken);
       this.#shedStreamFull += entries.length - taken;
       if (taken < entries.length) this.#reportShedding('the stream of bodies is full');
       else this.#shedding = false;

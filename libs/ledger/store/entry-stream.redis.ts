@@ -11,9 +11,11 @@ interface Script {
 }
 const script = (text: string): Script => ({ text, sha: createHash('sha1').update(text).digest('hex') });
 
-// The byte count stands beside the stream and changes in the same script, so both are lost or restored together.
+// The byte count stands beside the stream and changes in the same script, so both are lost or restored together. An empty
+// stream counts as 0 whatever is written there: a stream that somebody deleted by hand must not stay full for ever.
 const APPEND = script(`
 local used, limit, taken, at = tonumber(redis.call('GET', KEYS[2]) or '0'), tonumber(ARGV[1]), 0, 2
+if redis.call('XLEN', KEYS[1]) == 0 then used = 0 end
 while at <= #ARGV do
   local n, size, args = tonumber(ARGV[at]), 0, {}
   for i = 1, n do args[i] = ARGV[at + i]; size = size + #args[i] end
@@ -80,7 +82,7 @@ export interface EntryReaderOptions {
   readonly consumer: string;
   /** Entries per read; bounds what the process holds. */
   readonly count: number;
-  /** How long one read waits for entries; default 1000, at most 5000. */
+  /** How long one read waits for entries; default 250, at most 5000. */
   readonly waitMs?: number;
   /** Entries delivered this long ago and still not done belong to a dead reader; default 10000. */
   readonly deadAfterMs?: number;
@@ -103,7 +105,7 @@ export class RedisEntryReader implements EntryReader {
   #claimAt = 0;
 
   constructor(options: EntryReaderOptions) {
-    this.#options = { waitMs: 1000, deadAfterMs: 10_000, ...options };
+    this.#options = { waitMs: 250, deadAfterMs: 10_000, ...options };
   }
 
   async next(): Promise<readonly StreamEntry[]> {

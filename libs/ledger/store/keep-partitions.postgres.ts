@@ -30,5 +30,6 @@ export async function keepPartitions(
   const { made, strays } = await partitioner.premake(name, aheadDays);
   if (strays > 0) logger.warn({ table: name, rows: strays }, 'rows from far in the future: a clock is wrong');
   const dropped = await partitioner.dropBefore(name, Date.now() - retentionDays * DAY_MS);
-  if (made.length + dropped > 0) logger.info({ table: name, made: made.length, dropped }, 'partitions made and dropped');
+  if (made.length + dropped > 0)
+    logger.info({ table: name, made: made.length, dropped }, 'partitions made and dropped');
 }

@@ -77,7 +77,12 @@ export class PostgresUsageLog implements UsageLog {
   }
 
   async #run({ name, text, values }: Statement): Promise<UsageRow[]> {
-    const config: QueryConfig & { query_timeout: number } = { name, text, values: [...values], query_timeout: QUERY_MS };
+    const config: QueryConfig & { query_timeout: number } = {
+      name,
+      text,
+      values: [...values],
+      query_timeout: QUERY_MS,
+    };
     try {
       const result: QueryResult<StoredRow> = await this.#pool.query(config);
       return result.rows.map(toRow);

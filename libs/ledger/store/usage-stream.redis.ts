@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import type { Logger } from '#libs/platform/logger.js';
+import { eventsDropped, eventsSent } from '../sink-metrics.js';
 import { USAGE_STREAM } from '../streams.js';
 import type { UsageEvent, UsageSink } from '../usage-event.js';
 import { appendEntries, type EntryFields } from './entry-stream.redis.js';
@@ -83,9 +84,7 @@ export class RedisUsageSink implements UsageSink {
   }
 
   hasRoom(): boolean {
-    return (
-      this.#events < this.#maxEvents * ADMIT_SHARE && this.#bytes < this.#maxBytes * ADMIT_SHARE && !this.#closed
-    );
+    return this.#events < this.#maxEvents * ADMIT_SHARE && this.#bytes < this.#maxBytes * ADMIT_SHARE && !this.#closed;
   }
 
   record(event: UsageEvent): void {
@@ -127,6 +126,7 @@ export class RedisUsageSink implements UsageSink {
   }
 
   #drop(id: string): void {
+    eventsDropped.inc();
     if (this.#dropped++ === 0) this.#logger.error({ id }, 'usage event lost: the memory for usage events is full');
   }
 
@@ -149,6 +149,7 @@ export class RedisUsageSink implements UsageSink {
       this.#events -= batch.events;
       this.#bytes -= batch.bytes;
       this.#sent += batch.events;
+      eventsSent.inc(batch.events);
     } while (this.#lines.length >= this.#flushEvents || (this.#closed && this.#lines.length > 0));
   }
 

@@ -47,13 +47,19 @@ export async function startMongoPeer(): Promise<MongoPeer> {
 
 /** The program, from the cache or freshly built. */
 function build(): { readonly binary: string } | { readonly reason: string } {
-  const version = /go(\d+)\.(\d+)/.exec(spawnSync('go', ['version'], { encoding: 'utf8', timeout: 30_000 }).stdout ?? '');
+  const version = /go(\d+)\.(\d+)/.exec(
+    spawnSync('go', ['version'], { encoding: 'utf8', timeout: 30_000 }).stdout ?? '',
+  );
   const [major, minor] = [Number(version?.[1] ?? 0), Number(version?.[2] ?? 0)];
   if (major < OLDEST_GO[0] || (major === OLDEST_GO[0] && minor < OLDEST_GO[1])) {
-    return { reason: `no Go ${OLDEST_GO.join('.')} or newer is installed to build FerretDB with; or set TEST_MONGODB_URL` };
+    return {
+      reason: `no Go ${OLDEST_GO.join('.')} or newer is installed to build FerretDB with; or set TEST_MONGODB_URL`,
+    };
   }
   const sources = ['main.go', 'go.mod', 'go.sum'].map((file) => readFileSync(path.join(source, file)));
-  const key = createHash('sha256').update(Buffer.concat([...sources, Buffer.from(`${major}.${minor}`)])).digest('hex');
+  const key = createHash('sha256')
+    .update(Buffer.concat([...sources, Buffer.from(`${major}.${minor}`)]))
+    .digest('hex');
   const folder = path.join(root, 'node_modules/.cache/ferretdb');
   const binary = path.join(folder, `ferretdb-${key.slice(0, 16)}`);
   if (existsSync(binary)) return { binary };
@@ -67,7 +73,9 @@ function build(): { readonly binary: string } | { readonly reason: string } {
   });
   if (run.status !== 0) {
     rmSync(fresh, { force: true });
-    return { reason: `FerretDB cannot be built: ${(run.stderr || String(run.error ?? run.signal)).trim().slice(-500)}` };
+    return {
+      reason: `FerretDB cannot be built: ${(run.stderr || String(run.error ?? run.signal)).trim().slice(-500)}`,
+    };
   }
   renameSync(fresh, binary);
   return { binary };
