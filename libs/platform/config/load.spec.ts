@@ -289,7 +289,7 @@ describe('the environment', () => {
   });
 
   it('an unknown SMARTFLOW_ variable is a warning with the variable that was probably meant', () => {
-    expect(loaded(null, { SMARTFLOW_PROT: '1', SMARTFLOWER: '1' }).warnings).toEqual([
+    expect(loaded(null, { SMARTFLOW_PROT: '1', SMARTFLOWER: '1', SMARTFLOW_KEY: 'k' }).warnings).toEqual([
       {
         path: 'SMARTFLOW_PROT',
         line: null,

@@ -30,6 +30,9 @@ const KNOWN = [
   'SMARTFLOW_MASTER_KEY',
 ] as const;
 
+/** Variables that clients and compose files read: the product does not, and does not wonder about them. */
+const ELSEWHERE = ['SMARTFLOW_KEY', 'SMARTFLOW_IMAGE', 'SMARTFLOW_PUBLISH'];
+
 /** Name of the configuration file by SMARTFLOW_CONFIG, or `null`. */
 export function configFileOf(variables: Variables, findings: Findings): string | null {
   const file = setting('SMARTFLOW_CONFIG', variables, findings);
@@ -105,7 +108,7 @@ function setting(name: string, variables: Variables, findings: Findings): string
 function warnOfUnknown(variables: Variables, findings: Findings): void {
   const known = KNOWN.flatMap((name) => [name, `${name}_FILE`]);
   for (const name of variables.names) {
-    if (!name.startsWith('SMARTFLOW_') || known.includes(name)) continue;
+    if (!name.startsWith('SMARTFLOW_') || known.includes(name) || ELSEWHERE.includes(name)) continue;
     findings.warning([name], `the variable ${name} is not known${didYouMean(name, known)}`);
   }
 }
