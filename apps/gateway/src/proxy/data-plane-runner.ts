@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { compileKeys, FileKeySecrets, type KeyIndex } from '#libs/keys-budgets/index.js';
 import type { BodySink, UsageSink } from '#libs/ledger/index.js';
 import type { LiveConfig } from '#libs/platform/config.js';
@@ -68,11 +69,13 @@ export class DataPlaneRunner {
     const config = compileConfig(live, this.#parts.demo, this.plane.prices);
     const snapshot = this.#snapshot(config, this.#parts.feed.current());
     const egress = egressOf(live);
+    const sameEgress = isDeepStrictEqual(live.egressAllow, this.#config.live.egressAllow);
     this.#config = config;
     this.#egress = egress;
     this.plane.bodies = live.archive.bodies ? this.#parts.bodies : null;
     this.plane.snapshot = snapshot;
-    this.plane.pools.keepOnly(config.providers);
+    // Connections were judged when they were made: under other rules all are made anew.
+    this.plane.pools.keepOnly(sameEgress ? config.providers : []);
   }
 
   #snapshot(config: CompiledConfig, registry: RegistryState) {
