@@ -183,9 +183,7 @@ export class Budgets implements ProcessHost {
       await sleep(TICK_MS);
       done = isDone();
     }
-    for (const org of this.#organisations.values()) org.end();
-    clearInterval(this.#timer);
-    this.#ending.abort();
+    this.#stop();
     await this.#adopting;
     if (done) {
       try {
@@ -198,6 +196,19 @@ export class Budgets implements ProcessHost {
     }
     this.spool.abandon();
     return false;
+  }
+
+  /** Lets go at once, as if the process had ended: whoever adopts the spool books what is open. */
+  abandon(): void {
+    this.#isClosing = true;
+    this.#stop();
+    this.spool.abandon();
+  }
+
+  #stop(): void {
+    for (const org of this.#organisations.values()) org.end();
+    clearInterval(this.#timer);
+    this.#ending.abort();
   }
 
   // ---- what the organisations share ----
