@@ -175,7 +175,7 @@ describe('budgets on real stores', () => {
       await expect(rig.ledger.forget(processId, { ttlMs: 1000 })).rejects.toThrow(/alive/);
       await new Promise((resolve) => setTimeout(resolve, 1300));
       const before = (await rig.totalOf(org, field)).total;
-      expect(await rig.ledger.closeLost(org, { ttlMs: 1000, lostAfterMs: 0 })).toEqual([processId]);
+      expect(await rig.ledger.closeLost(org, { ttlMs: 1000, lostAfterMs: 0, committedToMs: Infinity })).toEqual([processId]);
       expect(await rig.totalOf(org, field)).toEqual({ total: before, sum: before });
       expect((await rig.spend(org)).get(field)).toEqual({ rolledUp: before, rows: before });
       kept.push(processId);

@@ -1,7 +1,6 @@
 import type { Account } from './account.js';
 import { type BudgetDefinition, faultOfBudget, MOST_BUDGETS_OF_A_CALL } from './budget-definition.js';
 import type { OrgBudgets } from './org-budgets.js';
-import { periodAt } from './period.js';
 
 /**
  * All budgets of one key, checked together: all have room or none is charged. Made once per key and configuration; at a
@@ -42,8 +41,7 @@ export class BudgetSet {
     this.#fromMs = -Infinity;
     this.#untilMs = Infinity;
     this.accounts = this.definitions.map((budget) => {
-      const { period: kind, timeZone, weekStart } = budget;
-      const period = periodAt({ kind, timeZone, weekStart }, nowMs);
+      const period = this.org.periodOf(budget, nowMs);
       this.#fromMs = Math.max(this.#fromMs, period.startMs);
       this.#untilMs = Math.min(this.#untilMs, period.endMs);
       return this.org.accountOf(budget, period);

@@ -9,6 +9,7 @@ import type { BudgetCounters, BudgetLedger } from './budget-counters.js';
 import type { BudgetDefinition } from './budget-definition.js';
 import type { BudgetSet } from './budget-set.js';
 import { OrgBudgets } from './org-budgets.js';
+import { type Period, periodAt } from './period.js';
 import type { BudgetStats, BudgetTimes, Grant, ProcessHost } from './process-host.js';
 import { RowShipper } from './row-shipper.js';
 import { openSpoolFolder } from './spool-folder.js';
@@ -35,6 +36,8 @@ export interface BudgetsOptions {
   readonly adoptEveryMs?: number;
   /** Default: a new one. */
   readonly processId?: string;
+  /** Default: the calendar's, by the budget's zone. A proof cuts periods of seconds. */
+  readonly periodOf?: (budget: BudgetDefinition, nowMs: number) => Period;
 }
 
 const TIMES: BudgetTimes = { ttlMs: 10_000, share: 0.25, recallWaitMs: 80, storeWaitMs: 1500, parkMs: 10_000 };
@@ -235,6 +238,11 @@ export class Budgets implements ProcessHost {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     setImmediate(() => this.#turn());
+  }
+
+  periodOf(budget: BudgetDefinition, nowMs: number): Period {
+    if (this.#options.periodOf !== undefined) return this.#options.periodOf(budget, nowMs);
+    return periodAt({ kind: budget.period, timeZone: budget.timeZone, weekStart: budget.weekStart }, nowMs);
   }
 
   nextMirrorSeq(): number {

@@ -81,6 +81,10 @@ export class OrgBudgets {
     return new BudgetSet(this, definitions);
   }
 
+  periodOf(budget: BudgetDefinition, nowMs: number): Period {
+    return this.#host.periodOf(budget, nowMs);
+  }
+
   accountOf(budget: BudgetDefinition, period: Period): Account {
     return this.#book.of(budget, period);
   }

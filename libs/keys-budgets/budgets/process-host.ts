@@ -1,6 +1,8 @@
 import type { Logger } from '#libs/platform/logger.js';
 import type { Admission } from './admission.js';
+import type { BudgetDefinition } from './budget-definition.js';
 import type { BudgetCounters, BudgetLedger } from './budget-counters.js';
+import type { Period } from './period.js';
 import type { Spool } from './spool.js';
 
 /** Times and shares of the algorithm; the defaults are the proven ones. */
@@ -66,6 +68,8 @@ export interface ProcessHost {
   /** Every organisation with something to say sends it at the end of this turn. */
   schedule(): void;
   nextMirrorSeq(): number;
+  /** The period that a moment (store time) belongs to. */
+  periodOf(budget: BudgetDefinition, nowMs: number): Period;
   /** The ledger has closed this process: it must end, its spool is adopted then. */
   wasClosed(orgId: string): void;
 }

@@ -33,6 +33,8 @@ export interface Patience {
   readonly ttlMs: number;
   /** How long after its lease a process counts as lost with its disk. */
   readonly lostAfterMs: number;
+  /** Every batch shipped before this time of the store is in the ledger. */
+  readonly committedToMs: number;
 }
 
 const PART = 500;
@@ -98,8 +100,8 @@ export class PostgresBudgetLedger {
   }
 
   /**
-   * Books processes as lost that were silent for `lostAfterMs` beyond their lease and whose spool nobody brought. Only
-   * behind a drained stream: what they still sent comes first. @returns the processes that were closed
+   * Books processes as lost that were silent for `lostAfterMs` beyond their lease and whose spool nobody brought. What
+   * they shipped before must be in the ledger (`committedToMs`), or it would count twice. @returns the processes closed
    */
   async closeLost(orgId: string, patience: Patience): Promise<readonly string[]> {
     const candidates = await this.#silent(orgId, patience);
@@ -154,7 +156,7 @@ export class PostgresBudgetLedger {
         await transaction(c.sql, async () => {
           const process = await readProcess(c.sql, orgId, processId);
           if (process?.state === 'live') {
-            if (!(await this.#isSilent(c, processId, { ...patience, lostAfterMs: 0 }))) {
+            if (!(await this.#isSilent(c, processId, { ...patience, lostAfterMs: 0, committedToMs: Infinity }))) {
               throw new Error(`process ${processId} is alive: end it first, it gives everything back by itself`);
             }
             await bookEnd(c, { processId, rows: [], lost: true }, process, this.#onChanges);
@@ -253,7 +255,7 @@ export class PostgresBudgetLedger {
   }
 
   /** Candidates, by a look without the lock: this is asked every second. */
-  async #silent(orgId: string, { ttlMs, lostAfterMs }: Patience): Promise<readonly string[]> {
+  async #silent(orgId: string, patience: Patience): Promise<readonly string[]> {
     const { redis, source } = this.#options;
     const text = `SELECT process_id FROM budget_processes WHERE org_id = $1 AND state = 'live'`;
     const live = (await source.query(text, [orgId])) as { process_id: string }[];
@@ -264,14 +266,15 @@ export class PostgresBudgetLedger {
     const silent: string[] = [];
     for (const { process_id } of live) {
       const until = await redis.hget(keys.ceilings(gen ?? '', process_id), '@');
-      if (nowMs > (until === null ? Number(since ?? 0) + ttlMs : Number(until)) + lostAfterMs) silent.push(process_id);
+      const untilMs = until === null ? Number(since ?? 0) + patience.ttlMs : Number(until);
+      if (isLost(nowMs, untilMs, patience)) silent.push(process_id);
     }
     return silent;
   }
 
-  async #isSilent(c: Generation, processId: string, { ttlMs, lostAfterMs }: Patience): Promise<boolean> {
+  async #isSilent(c: Generation, processId: string, patience: Patience): Promise<boolean> {
     const until = await c.redis.hget(c.keys.ceilings(c.gen, processId), '@');
-    return c.nowMs > (until === null ? c.sinceMs + ttlMs : Number(until)) + lostAfterMs;
+    return isLost(c.nowMs, until === null ? c.sinceMs + patience.ttlMs : Number(until), patience);
   }
 
   *#parsed(rows: Iterable<string>): Generator<LedgerRow> {
@@ -281,4 +284,9 @@ export class PostgresBudgetLedger {
       else if (parsed.row !== null) yield parsed.row;
     }
   }
+}
+
+/** @param untilMs end of the process's lease: nothing it shipped is younger */
+function isLost(nowMs: number, untilMs: number, { lostAfterMs, committedToMs }: Patience): boolean {
+  return nowMs > untilMs + lostAfterMs && committedToMs > untilMs;
 }

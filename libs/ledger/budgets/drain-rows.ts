@@ -13,14 +13,18 @@ export interface RowWriter {
 
 export interface RowAcks {
   tell(acked: ReadonlyMap<string, number>): Promise<void>;
-  isDrained(): Promise<boolean>;
+  /** When the oldest batch still on its way was shipped, ms since 1970; Infinity when there is none. */
+  oldestMs(): Promise<number>;
 }
 
 /** The operations of the budget ledger that the worker begins. */
 export interface LedgerKeeper {
   organisations(): Promise<readonly string[]>;
   refold(orgId: string): Promise<void>;
-  closeLost(orgId: string, patience: { readonly ttlMs: number; readonly lostAfterMs: number }): Promise<readonly string[]>;
+  closeLost(
+    orgId: string,
+    patience: { readonly ttlMs: number; readonly lostAfterMs: number; readonly committedToMs: number },
+  ): Promise<readonly string[]>;
   sweep(orgId: string): Promise<void>;
 }
 
@@ -43,7 +47,7 @@ const LOOK_EVERY_MS = 1000;
 /**
  * Moves finished rows from the stream into the ledger until told to stop: commit first, then tell the processes how far they
  * are safe, then take the entries out of the stream. Killed anywhere in between, the entries come again and change nothing.
- * Whenever the stream is drained it looks for processes that are lost; before, their last rows might still be on the way.
+ * Every second it looks for processes that are lost: silent for long, and all they ever shipped is committed.
  */
 export async function drainRows(drain: RowDrain, control: DrainControl): Promise<void> {
   const { reader, writer, acks, keeper, logger } = drain;
@@ -54,9 +58,9 @@ export async function drainRows(drain: RowDrain, control: DrainControl): Promise
     if (late.size > 0) late = await refold(late, keeper, logger);
     const entries = await backOff('reading rows', logger, control, () => reader.next());
     if (entries === null) return;
+    await upkeep.look();
     if (entries.length === 0) {
       control.idle();
-      await upkeep.look();
       continue;
     }
     const parsed = entries.map(parseRowBatch);
@@ -100,7 +104,7 @@ async function orEmpty<T>(read: () => Promise<readonly T[]>): Promise<readonly T
   }
 }
 
-/** What is due now and then while the stream is empty. A failure is logged once and tried again. */
+/** What is due now and then. A failure is logged once and tried again. */
 class Upkeep {
   readonly #drain: RowDrain;
   #nextLookMs = 0;
@@ -118,9 +122,9 @@ class Upkeep {
     this.#nextLookMs = nowMs + LOOK_EVERY_MS;
     const isSweeping = nowMs >= this.#nextSweepMs;
     try {
-      if (!(await acks.isDrained())) return;
+      const committedToMs = await acks.oldestMs();
       for (const orgId of await keeper.organisations()) {
-        for (const processId of await keeper.closeLost(orgId, { ttlMs, lostAfterMs })) {
+        for (const processId of await keeper.closeLost(orgId, { ttlMs, lostAfterMs, committedToMs })) {
           logger.error({ orgId, processId }, 'a process is lost with its disk: what it held stays booked until its spool returns');
         }
         if (isSweeping) await keeper.sweep(orgId);

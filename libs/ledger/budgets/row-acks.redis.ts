@@ -15,8 +15,9 @@ export class RedisRowAcks {
     if (acked.size > 0) await this.#redis.hset(ROW_ACKS, Object.fromEntries(acked));
   }
 
-  /** True when every row that was shipped is committed, by whichever worker. */
-  async isDrained(): Promise<boolean> {
-    return (await this.#redis.xlen(ROW_STREAM)) === 0;
+  /** When the oldest row batch that no worker has committed was shipped, by the store's clock (ms); Infinity when none is left. */
+  async oldestMs(): Promise<number> {
+    const [first] = await this.#redis.xrange(ROW_STREAM, '-', '+', 'COUNT', 1);
+    return first === undefined ? Infinity : Number.parseInt(first[0], 10);
   }
 }
