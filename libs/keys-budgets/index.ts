@@ -16,7 +16,11 @@ export { Budgets, type BudgetsOptions } from './budgets/budgets.js';
 export { PERIOD_KINDS, periodAt, type Period, type PeriodKind, type PeriodRule } from './budgets/period.js';
 export type { BudgetStats, BudgetTimes } from './budgets/process-host.js';
 export { isOwnerAlive, SpoolUnusableError } from './budgets/spool-folder.js';
-export { checkCounterStore, CounterStoreUnfitError, RedisBudgetCounters } from './budgets/store/budget-counters.redis.js';
+export {
+  checkCounterStore,
+  CounterStoreUnfitError,
+  RedisBudgetCounters,
+} from './budgets/store/budget-counters.redis.js';
 export { FileKeySecrets, type ResolvedFileKey } from './file-key-secrets.js';
 export { KeyAdmin } from './key-admin.js';
 export { compileKeys, MAX_KEY_LENGTH, MIN_KEY_LENGTH, type KeyIndex, type KeyRecord } from './key-index.js';

@@ -4,7 +4,14 @@ import os from 'node:os';
 import path from 'node:path';
 import type { Redis } from 'ioredis';
 import type { DataSource } from 'typeorm';
-import { Admission, type BudgetDefinition, Budgets, type BudgetSet, type BudgetsOptions, RedisBudgetCounters } from '#libs/keys-budgets/index.js';
+import {
+  Admission,
+  type BudgetDefinition,
+  Budgets,
+  type BudgetSet,
+  type BudgetsOptions,
+  RedisBudgetCounters,
+} from '#libs/keys-budgets/index.js';
 import {
   DrainControl,
   drainRows,
@@ -19,7 +26,15 @@ import {
 import { newId } from '#libs/platform/ids.js';
 import type { Logger } from '#libs/platform/logger.js';
 import type { Secret } from '#libs/platform/secret.js';
-import { budgetKeys, connectPostgres, createRedis, migrate, redisReady, ROW_STREAM, timePartitions } from '#libs/stores/index.js';
+import {
+  budgetKeys,
+  connectPostgres,
+  createRedis,
+  migrate,
+  redisReady,
+  ROW_STREAM,
+  timePartitions,
+} from '#libs/stores/index.js';
 import { startTestPostgres, startTestRedis } from '#libs/stores/testing.js';
 
 export const USD = 1_000_000_000;
@@ -109,9 +124,20 @@ export class BudgetsRig implements AsyncDisposable {
       count: 64,
       waitMs: 50,
     });
-    const writer = new PostgresRowWriter({ source: this.source, partitions: timePartitions(this.source, USAGE_TABLE.name, USAGE_TABLE.period) });
+    const writer = new PostgresRowWriter({
+      source: this.source,
+      partitions: timePartitions(this.source, USAGE_TABLE.name, USAGE_TABLE.period),
+    });
     const control = new DrainControl();
-    const drain = { reader, writer, acks: new RedisRowAcks(this.redis), keeper: this.ledger, logger: silent, ttlMs: 1000, lostAfterMs };
+    const drain = {
+      reader,
+      writer,
+      acks: new RedisRowAcks(this.redis),
+      keeper: this.ledger,
+      logger: silent,
+      ttlMs: 1000,
+      lostAfterMs,
+    };
     this.#worker = { control, done: drainRows(drain, control) };
   }
 
@@ -127,16 +153,25 @@ export class BudgetsRig implements AsyncDisposable {
     const gen = (await this.redis.hget(keys.head, 'gen')) ?? '0';
     const total = Number((await this.redis.hget(keys.totals(gen), field)) ?? 0);
     let sum = 0;
-    for (const key of await this.redis.keys(keys.ceilings(gen, '*'))) sum += Number((await this.redis.hget(key, field)) ?? 0);
+    for (const key of await this.redis.keys(keys.ceilings(gen, '*')))
+      sum += Number((await this.redis.hget(key, field)) ?? 0);
     return { total, sum };
   }
 
-  async rows(orgId: string): Promise<{ id: string; state: string; cost: number; budgets: string[]; process: string }[]> {
+  async rows(
+    orgId: string,
+  ): Promise<{ id: string; state: string; cost: number; budgets: string[]; process: string }[]> {
     const rows = (await this.source.query(
       `SELECT id, state, cost_nanos, budgets, process_id FROM usage_events WHERE org_id = $1 ORDER BY id`,
       [orgId],
     )) as { id: string; state: string; cost_nanos: string; budgets: string[]; process_id: string }[];
-    return rows.map((r) => ({ id: r.id, state: r.state, cost: Number(r.cost_nanos), budgets: r.budgets, process: r.process_id }));
+    return rows.map((r) => ({
+      id: r.id,
+      state: r.state,
+      cost: Number(r.cost_nanos),
+      budgets: r.budgets,
+      process: r.process_id,
+    }));
   }
 
   /** Sum per budget as rolled up, and as the rows say (I3). */
@@ -147,7 +182,9 @@ export class BudgetsRig implements AsyncDisposable {
          (SELECT u.b AS budget, sum(cost_nanos) n FROM usage_events, unnest(budgets) u(b) WHERE org_id = $1 GROUP BY 1) r ON s.budget = r.budget`,
       [orgId],
     )) as { budget: string; rolled: string; rows: string }[];
-    return new Map(sums.map(({ budget: field, rolled, rows }) => [field, { rolledUp: Number(rolled), rows: Number(rows) }]));
+    return new Map(
+      sums.map(({ budget: field, rolled, rows }) => [field, { rolledUp: Number(rolled), rows: Number(rows) }]),
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -158,12 +195,18 @@ export class BudgetsRig implements AsyncDisposable {
 
 /** Admits and waits for the file; `null` when refused. */
 export async function admit(gateway: Gateway, set: BudgetSet, want: number, min = want): Promise<Admission | null> {
-  const outcome = await gateway.budgets.admit({ id: newId('req'), set, minNanos: min, wantNanos: want, draft: event() });
+  const outcome = await gateway.budgets.admit({
+    id: newId('req'),
+    set,
+    minNanos: min,
+    wantNanos: want,
+    draft: event(),
+  });
   return outcome.ok && (await outcome.written) ? outcome : null;
 }
 
 export async function until(condition: () => boolean | Promise<boolean>, withinMs = 8000): Promise<void> {
-  for (const endMs = performance.now() + withinMs; !(await condition()); ) {
+  for (const endMs = performance.now() + withinMs; !(await condition());) {
     if (performance.now() > endMs) throw new Error(`not within ${withinMs} ms: ${condition.toString()}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

@@ -30,7 +30,10 @@ export class AccountBook {
       this.#accounts.set(fresh.field, fresh);
       return fresh;
     }
-    if (budget.limitNanos < account.budget.limitNanos && account.slack > 0) this.touch(account); // slices follow at once
+    if (budget.limitNanos < account.budget.limitNanos && account.slack > 0) {
+      account.slice = 0; // cut anew, from what is free below the lower limit
+      this.touch(account);
+    }
     account.budget = budget;
     account.mode = fresh.mode;
     return account;

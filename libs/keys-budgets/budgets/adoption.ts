@@ -42,7 +42,10 @@ async function adopt(processId: string, dir: string, ledger: BudgetLedger, logge
   const spool = recoverSpool(dir);
   const orgIds = new Set([...(await ledger.organisationsOf(processId)), ...spool.orgIds]);
   if (spool.fault !== null) {
-    logger.error({ processId, fault: spool.fault }, 'a spool is damaged: what its process held beyond its rows stays booked');
+    logger.error(
+      { processId, fault: spool.fault },
+      'a spool is damaged: what its process held beyond its rows stays booked',
+    );
   }
   for (const orgId of orgIds) await ledger.close(orgId, processId, spool.rows(orgId), spool.from);
   logger.info({ processId, organisations: orgIds.size }, 'the spool of a process that is gone was taken over');

@@ -52,7 +52,10 @@ export function faultOfBudget(budget: BudgetDefinition): BudgetFault | null {
     return { field: 'limitNanos', message: 'a limit is a whole number of nano-dollars, not negative' };
   }
   if (limitNanos > MOST_NANOS) {
-    return { field: 'limitNanos', message: 'a limit is at most $9,000,000 a period: beyond that sums would not be exact' };
+    return {
+      field: 'limitNanos',
+      message: 'a limit is at most $9,000,000 a period: beyond that sums would not be exact',
+    };
   }
   if (!BUDGET_MODES.includes(budget.mode)) {
     return { field: 'mode', message: `a mode is one of ${BUDGET_MODES.join(', ')}` };

@@ -252,7 +252,10 @@ export class Budgets implements ProcessHost {
   wasClosed(orgId: string): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
-    this.logger.error({ orgId, processId: this.processId }, 'this process was silent for so long that the ledger has closed it');
+    this.logger.error(
+      { orgId, processId: this.processId },
+      'this process was silent for so long that the ledger has closed it',
+    );
     this.#options.onClosed();
   }
 
@@ -279,7 +282,8 @@ export class Budgets implements ProcessHost {
       this.spool.flush();
       return true;
     } catch (error) {
-      if (this.stats.failedWrites++ === 0) this.logger.error({ err: error }, 'the spool cannot be written: no calls are admitted');
+      if (this.stats.failedWrites++ === 0)
+        this.logger.error({ err: error }, 'the spool cannot be written: no calls are admitted');
       this.#diskPauseUntilMs = this.nowMs() + DISK_PAUSE_MS;
       this.spool.resend();
       return false;
@@ -295,7 +299,10 @@ export class Budgets implements ProcessHost {
 
   #takeMirror(): { readonly lines: readonly string[]; restore(): void } {
     const mirrors = [...this.#organisations.values()].map((org) => org.takeMirror());
-    return { lines: mirrors.flatMap(({ lines }) => lines), restore: () => mirrors.forEach((mirror) => mirror.restore()) };
+    return {
+      lines: mirrors.flatMap(({ lines }) => lines),
+      restore: () => mirrors.forEach((mirror) => mirror.restore()),
+    };
   }
 
   #organisation(orgId: string): OrgBudgets {
@@ -311,12 +318,13 @@ export class Budgets implements ProcessHost {
 
   async #adoptNeighbours(): Promise<void> {
     const { spoolRoot: root, ledger, logger, adoptEveryMs = 1000 } = this.#options;
-    for (let failures = 0; !this.#ending.signal.aborted; ) {
+    for (let failures = 0; !this.#ending.signal.aborted;) {
       try {
         await adoptSpools({ root, own: this.processId, ledger, logger });
         failures = 0;
       } catch (error) {
-        if (failures++ === 0) logger.warn({ err: error }, 'the spool of a dead process could not be taken over yet, trying again');
+        if (failures++ === 0)
+          logger.warn({ err: error }, 'the spool of a dead process could not be taken over yet, trying again');
       }
       const pauseMs = adoptEveryMs * (0.75 + Math.random() / 2);
       await sleep(pauseMs, undefined, { signal: this.#ending.signal, ref: false }).catch(() => {});

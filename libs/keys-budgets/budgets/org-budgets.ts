@@ -46,7 +46,7 @@ export class OrgBudgets {
   #isBusy = false;
   #isOpen = false;
   #isClosing = false;
-  #joining: Promise<void> | null = null;
+  #isJoining = false;
   #leaseUntilMs = 0;
   #lastOkMs = 0;
   #lastLookMs = 0;
@@ -64,7 +64,7 @@ export class OrgBudgets {
 
   /** Registers this process; calls wait for it, at most `storeWaitMs`. */
   start(): void {
-    this.#joining ??= this.#join(true).finally(() => (this.#joining = null));
+    void this.#join(true);
   }
 
   /** Time by the store's clock: every process cuts periods with the same. */
@@ -103,7 +103,9 @@ export class OrgBudgets {
     const dry = this.#dryOf(accounts, minNanos, wantNanos, nowMs);
     if (dry !== null) return this.#refuse('budget', dry);
     return new Promise((resolve) => {
-      this.#wait(this.#ask(admission, Math.min(minNanos, wantNanos), wantNanos, (refusal) => resolve(refusal ?? admission)));
+      this.#wait(
+        this.#ask(admission, Math.min(minNanos, wantNanos), wantNanos, (refusal) => resolve(refusal ?? admission)),
+      );
     });
   }
 
@@ -301,7 +303,7 @@ export class OrgBudgets {
       this.#gen = null;
       this.#isOpen = false;
       this.#host.stats.rejoins += 1;
-      this.#joining ??= this.#join(false).finally(() => (this.#joining = null));
+      void this.#join(false);
       return;
     }
     this.#isBusy = false;
@@ -343,24 +345,41 @@ export class OrgBudgets {
     }
   }
 
+  /** Registers, again and again until it works; a closed process is told so once. Never rejects. */
   async #join(isNew: boolean): Promise<void> {
-    const { processId, ledger, times, logger } = this.#host;
+    if (this.#isJoining) return;
+    this.#isJoining = true;
     for (let pauseMs = 50; !this.#isClosing; pauseMs = Math.min(pauseMs * 2, 500)) {
       try {
-        const sentMs = this.#host.nowMs();
-        const ceilings = this.#book.ceilings();
-        const mirrorSeq = this.#host.nextMirrorSeq();
-        const reply = await ledger.enter(this.orgId, { processId, seq: this.#seq, mirrorSeq, ttlMs: times.ttlMs, ceilings, isNew });
-        if (reply.state === 'closed') return this.#host.wasClosed(this.orgId);
-        this.#gen = reply.gen;
-        this.#leaseUntilMs = sentMs + times.ttlMs;
-        this.#lastOkMs = sentMs;
-        return this.send();
+        await this.#enter(isNew);
+        break;
       } catch (error) {
-        if (pauseMs === 50) logger.warn({ err: error, orgId: this.orgId }, 'budgets cannot be joined yet, trying again');
+        if (pauseMs === 50)
+          this.#host.logger.warn({ err: error, orgId: this.orgId }, 'budgets cannot be joined yet, trying again');
         await sleep(pauseMs);
       }
     }
+    this.#isJoining = false;
+    if (this.#gen !== null) this.send();
+  }
+
+  async #enter(isNew: boolean): Promise<void> {
+    const { processId, ledger, times } = this.#host;
+    const sentMs = this.#host.nowMs();
+    const ceilings = this.#book.ceilings();
+    const mirrorSeq = this.#host.nextMirrorSeq();
+    const reply = await ledger.enter(this.orgId, {
+      processId,
+      seq: this.#seq,
+      mirrorSeq,
+      ttlMs: times.ttlMs,
+      ceilings,
+      isNew,
+    });
+    if (reply.state === 'closed') return this.#host.wasClosed(this.orgId);
+    this.#gen = reply.gen;
+    this.#leaseUntilMs = sentMs + times.ttlMs;
+    this.#lastOkMs = sentMs;
   }
 }
 

@@ -109,7 +109,9 @@ describe('periods of budgets', () => {
     const random = numbers(3);
     for (const kind of ['daily', 'weekly', 'monthly'] as const) {
       const r = rule(kind, 'Europe/Berlin', 3);
-      const times = Array.from({ length: 60 }, () => at('2020-01-01T00:00:00Z') + random() * 9e11).sort((a, b) => a - b);
+      const times = Array.from({ length: 60 }, () => at('2020-01-01T00:00:00Z') + random() * 9e11).sort(
+        (a, b) => a - b,
+      );
       const names = times.map((ms) => periodAt(r, ms).name);
       expect(names).toEqual([...names].sort());
     }

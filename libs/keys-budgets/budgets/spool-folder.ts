@@ -38,14 +38,18 @@ export async function openSpoolFolder(root: string, processId: string): Promise<
   const server = net.createServer((socket) => socket.destroy());
   try {
     mkdirSync(fresh, { recursive: true, mode: 0o700 });
-    await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path.join(fresh, SOCKET), resolve));
+    await new Promise<void>((resolve, reject) =>
+      server.once('error', reject).listen(path.join(fresh, SOCKET), resolve),
+    );
     server.on('error', () => {});
     server.unref();
     renameSync(fresh, dir);
   } catch (error) {
     server.close();
     rmSync(fresh, { recursive: true, force: true });
-    throw new SpoolUnusableError(`the spool folder cannot be used: ${root}: ${(error as Error).message}`, { cause: error });
+    throw new SpoolUnusableError(`the spool folder cannot be used: ${root}: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
   return {
     dir,

@@ -29,7 +29,7 @@ export interface SpoolLine {
 
 /** Reads the lines of one segment. What cannot be trusted is answered as `null`; a last line without its end is left out. */
 export function* decodeLines(bytes: Buffer): Generator<SpoolLine | null> {
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const end = bytes.indexOf(NEWLINE, at);
     if (end < 0) return; // torn: its turn was never dispatched
     yield decode(bytes.subarray(at, end));

@@ -8,7 +8,8 @@ import { decodeLines, encodeLine, encodeNext, NEXT_LINE_BYTES } from './spool-li
 import { recoverSpool } from './spool-recovery.js';
 import { Spool, type SpoolOptions } from './spool.js';
 
-const row = (i: string, s = 'settled', c = 1, o = 'org_a'): string => JSON.stringify({ i, o, s, c, u: { text: 'Zoë 💶' } });
+const row = (i: string, s = 'settled', c = 1, o = 'org_a'): string =>
+  JSON.stringify({ i, o, s, c, u: { text: 'Zoë 💶' } });
 
 describe('spool', () => {
   let root: string;
@@ -26,8 +27,10 @@ describe('spool', () => {
     opened.push(spool);
     return { spool, dir: folder.dir };
   };
-  const rowsOf = (dir: string, org = 'org_a') => [...recoverSpool(dir).rows(org)].map((json) => JSON.parse(json) as { i: string; s: string; c: number });
-  const ids = (rows: string): string[] => (rows === '' ? [] : rows.split('\n').map((json) => (JSON.parse(json) as { i: string }).i));
+  const rowsOf = (dir: string, org = 'org_a') =>
+    [...recoverSpool(dir).rows(org)].map((json) => JSON.parse(json) as { i: string; s: string; c: number });
+  const ids = (rows: string): string[] =>
+    rows === '' ? [] : rows.split('\n').map((json) => (JSON.parse(json) as { i: string }).i);
 
   it('KEY-6: all intents of a turn are one write, and nothing is written before', async () => {
     const { spool, dir } = await open();
@@ -46,7 +49,10 @@ describe('spool', () => {
     spool.amend(row('open', 'unknown', 7));
     spool.settle(row('done', 'settled', 3), segment);
     spool.flush();
-    expect(rowsOf(dir).map(({ i, s, c }) => [i, s, c])).toEqual([['open', 'unknown', 7], ['done', 'settled', 3]]);
+    expect(rowsOf(dir).map(({ i, s, c }) => [i, s, c])).toEqual([
+      ['open', 'unknown', 7],
+      ['done', 'settled', 3],
+    ]);
   });
 
   it('KEY-6: rows are shipped with offsets that join, and stay until the ledger has them', async () => {
@@ -97,7 +103,7 @@ describe('spool', () => {
     spool.confirm(spool.next().to);
     spool.resend(0);
     const seen: string[] = [];
-    for (let at = 0; spool.hasUnshipped; ) {
+    for (let at = 0; spool.hasUnshipped;) {
       const batch = spool.next();
       expect(batch.from).toBe(at);
       at = batch.to;
@@ -139,7 +145,10 @@ describe('spool', () => {
       spool.intent(row(`c${n}`, 'unknown'));
       spool.flush();
     }
-    const names = fs.readdirSync(dir).filter((name) => name.endsWith('.log')).sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
+    const names = fs
+      .readdirSync(dir)
+      .filter((name) => name.endsWith('.log'))
+      .sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
     expect(recoverSpool(dir).fault).toBeNull();
     for (const name of [names[1], names.at(-1)] as string[]) {
       const bytes = fs.readFileSync(path.join(dir, name));

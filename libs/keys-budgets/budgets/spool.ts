@@ -186,7 +186,7 @@ export class Spool {
   #write(bytes: Buffer): void {
     if (this.#mustBegin) this.#begin(this.end); // its name tells the reader where the old file's good part ends
     try {
-      for (let done = 0; done < bytes.length; ) {
+      for (let done = 0; done < bytes.length;) {
         const written = writeSync(this.#fd, bytes, done, bytes.length - done, this.#fileSize);
         done += written;
         this.#fileSize += written;

@@ -36,7 +36,11 @@ export class TurnMessage<R extends Asking> {
   }
 
   /** The script's arguments. */
-  args(head: readonly [gen: string, seq: number, ttlMs: number, share: number], nowMs: number, parkMs: number): (string | number)[] {
+  args(
+    head: readonly [gen: string, seq: number, ttlMs: number, share: number],
+    nowMs: number,
+    parkMs: number,
+  ): (string | number)[] {
     const args: (string | number)[] = [...head, this.accounts.length, this.requests.length];
     for (const account of this.accounts) {
       const base = account.used + account.held;

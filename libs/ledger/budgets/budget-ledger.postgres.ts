@@ -57,7 +57,10 @@ export class PostgresBudgetLedger {
     const { processId, ceilings } = entry;
     return this.#locked(orgId, async (c) => {
       if (entry.isNew) {
-        await c.sql.query(`INSERT INTO budget_processes (org_id, process_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`, [orgId, processId]);
+        await c.sql.query(`INSERT INTO budget_processes (org_id, process_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`, [
+          orgId,
+          processId,
+        ]);
         await c.sql.query(`INSERT INTO budget_spools (process_id) VALUES ($1) ON CONFLICT DO NOTHING`, [processId]);
       }
       const process = await readProcess(c.sql, orgId, processId);
@@ -112,7 +115,8 @@ export class PostgresBudgetLedger {
         if (!(await this.#isSilent(c, processId, patience))) return;
         await transaction(c.sql, async () => {
           const process = await readProcess(c.sql, orgId, processId);
-          if (process?.state === 'live') await bookEnd(c, { processId, rows: [], lost: true }, process, this.#onChanges);
+          if (process?.state === 'live')
+            await bookEnd(c, { processId, rows: [], lost: true }, process, this.#onChanges);
         });
         await this.#leave(c, processId);
         closed.push(processId);
@@ -147,7 +151,10 @@ export class PostgresBudgetLedger {
    * @returns nano-dollars released per organisation and budget
    * @throws Error when the process is not known or still alive
    */
-  async forget(processId: string, patience: Pick<Patience, 'ttlMs'>): Promise<ReadonlyMap<string, ReadonlyMap<string, number>>> {
+  async forget(
+    processId: string,
+    patience: Pick<Patience, 'ttlMs'>,
+  ): Promise<ReadonlyMap<string, ReadonlyMap<string, number>>> {
     const orgIds = await this.organisationsOf(processId);
     if (orgIds.length === 0) throw new Error(`no process ${processId} is known to the ledger`);
     const released = new Map<string, ReadonlyMap<string, number>>();
@@ -280,7 +287,8 @@ export class PostgresBudgetLedger {
   *#parsed(rows: Iterable<string>): Generator<LedgerRow> {
     for (const json of rows) {
       const parsed = parseLedgerRow(json);
-      if ('refused' in parsed) this.#options.logger.error({ reason: parsed.refused, row: json }, 'a row of a spool cannot be read');
+      if ('refused' in parsed)
+        this.#options.logger.error({ reason: parsed.refused, row: json }, 'a row of a spool cannot be read');
       else if (parsed.row !== null) yield parsed.row;
     }
   }

@@ -71,7 +71,10 @@ export async function commitRows(sql: Sql, rows: readonly LedgerRow[]): Promise<
   const known = words.filter((row) => row.state !== 'unknown' && !isNew.has(row));
   if (known.length === 0) return { inserted, replaced: [] };
   const changed = await sql.query<{ id: string; previous: string }>(REPLACE, [asJson(known)]);
-  const replaced = changed.map(({ id, previous }) => ({ row: byUuid.get(id) as LedgerRow, previousNanos: Number(previous) }));
+  const replaced = changed.map(({ id, previous }) => ({
+    row: byUuid.get(id) as LedgerRow,
+    previousNanos: Number(previous),
+  }));
   return { inserted, replaced };
 }
 

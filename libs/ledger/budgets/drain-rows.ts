@@ -68,7 +68,11 @@ export async function drainRows(drain: RowDrain, control: DrainControl): Promise
     const committed = await backOff('writing rows', logger, control, () => writer.commit(batches));
     if (committed === null) return;
     for (const orgId of committed.late) late.add(orgId);
-    await bury(parsed.flatMap(({ refused }) => refused), drain, control);
+    await bury(
+      parsed.flatMap(({ refused }) => refused),
+      drain,
+      control,
+    );
     await backOff('acknowledging rows', logger, control, async () => {
       await acks.tell(committed.acked);
       await reader.done(entries);
@@ -125,7 +129,10 @@ class Upkeep {
       const committedToMs = await acks.oldestMs();
       for (const orgId of await keeper.organisations()) {
         for (const processId of await keeper.closeLost(orgId, { ttlMs, lostAfterMs, committedToMs })) {
-          logger.error({ orgId, processId }, 'a process is lost with its disk: what it held stays booked until its spool returns');
+          logger.error(
+            { orgId, processId },
+            'a process is lost with its disk: what it held stays booked until its spool returns',
+          );
         }
         if (isSweeping) await keeper.sweep(orgId);
       }

@@ -44,7 +44,16 @@ export class Generation {
     const { head, totals, ceilings, closed, joined } = this.keys;
     const { gen } = this;
     const keys = [head, totals(gen), ceilings(gen, processId), closed(gen), joined(gen), ...moreKeys];
-    const answer = (await this.redis.eval(ADMIN, keys.length, ...keys, operation, this.fence, gen, processId, ...args)) as string[];
+    const answer = (await this.redis.eval(
+      ADMIN,
+      keys.length,
+      ...keys,
+      operation,
+      this.fence,
+      gen,
+      processId,
+      ...args,
+    )) as string[];
     if (answer[0] !== 'OK') throw new CountersMovedError(`budget counters: ${operation} answered ${answer[0]}`);
     return answer;
   }

@@ -55,7 +55,8 @@ export function blankEvent(id: string, orgId: string, costNanos: number): UsageE
 }
 
 /** `null` for a row that says nothing was sent (`void`). */
-export type ParsedRow = { readonly row: LedgerRow | null; readonly problem: string | null } | { readonly refused: string };
+export type ParsedRow =
+  { readonly row: LedgerRow | null; readonly problem: string | null } | { readonly refused: string };
 
 const isNanos = (n: unknown): n is number => Number.isSafeInteger(n) && (n as number) >= 0;
 const isText = (text: unknown): text is string => typeof text === 'string' && text !== '' && !text.includes('\0');

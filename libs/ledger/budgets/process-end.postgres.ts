@@ -40,7 +40,12 @@ export async function readProcess(sql: Sql, orgId: string, processId: string): P
  * rows, never by both (I4). Of a lost disk, what the process held beyond its rows is booked too, one `slice` row per
  * budget; when the disk comes back, the real rows replace the slices.
  */
-export async function bookEnd(c: Generation, end: ProcessEnd, process: ProcessRow | null, onChanges: OnChanges): Promise<void> {
+export async function bookEnd(
+  c: Generation,
+  end: ProcessEnd,
+  process: ProcessRow | null,
+  onChanges: OnChanges,
+): Promise<void> {
   const { processId, lost } = end;
   const sums = await commitAll(c.sql, end.rows, onChanges);
   if (process === null) return; // swept long ago: its rows count all the same
@@ -106,7 +111,11 @@ async function bookSlices(c: Generation, processId: string, enteredAt: Date): Pr
  * The real rows take the place of booked slices: all of it, or, where pieces of the spool are missing, as much as came.
  * A slice that is resolved stays as a row of 0.
  */
-async function resolveSlices({ sql, orgId }: Generation, processId: string, came: ReadonlyMap<string, number> | null): Promise<void> {
+async function resolveSlices(
+  { sql, orgId }: Generation,
+  processId: string,
+  came: ReadonlyMap<string, number> | null,
+): Promise<void> {
   await sql.query(
     `WITH old AS (
        SELECT ts, id, cost_nanos, budgets[1] AS budget, least(cost_nanos, CASE WHEN $3::jsonb IS NULL THEN cost_nanos

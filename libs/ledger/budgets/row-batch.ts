@@ -25,7 +25,10 @@ export interface Refused {
 }
 
 /** Reads one stream entry (`ship.lua`). What cannot be read is refused by itself; the rest of the entry counts. */
-export function parseRowBatch(entry: StreamEntry): { readonly batch: RowBatch | null; readonly refused: readonly Refused[] } {
+export function parseRowBatch(entry: StreamEntry): {
+  readonly batch: RowBatch | null;
+  readonly refused: readonly Refused[];
+} {
   const text = (name: string): string => entry.fields.get(name)?.toString() ?? '';
   const [processId, from, to, seq] = [text('p'), Number(text('f')), Number(text('t')), Number(text('q'))];
   if (processId === '' || ![from, to, seq].every((n) => Number.isSafeInteger(n) && n >= 0)) {

@@ -42,7 +42,9 @@ export class PostgresRowWriter {
     if (times.length > 0) await this.#options.partitions.ensure(Math.min(...times), Math.max(...times));
     return withConnection(this.#options.source, (sql) =>
       transaction(sql, async () => {
-        const processes = [...new Set([...batches.map(({ processId }) => processId), ...rows.map(({ processId }) => processId)])].sort();
+        const processes = [
+          ...new Set([...batches.map(({ processId }) => processId), ...rows.map(({ processId }) => processId)]),
+        ].sort();
         // Held to the end: a process is closed either before, and these rows are late, or after, and its end counts them.
         const known = await sql.query<Membership>(
           `SELECT org_id, process_id, state FROM budget_processes WHERE process_id = ANY($1) ORDER BY 1, 2 FOR SHARE`,
@@ -51,8 +53,13 @@ export class PostgresRowWriter {
         const acked = await advance(sql, batches, processes);
         const changes = await commitRows(sql, rows);
         if (this.#options.onChanges !== undefined) await this.#options.onChanges(sql, changes);
-        await mirror(sql, batches.flatMap(({ ceilings }) => ceilings));
-        const live = new Set(known.filter(({ state }) => state === 'live').map((row) => `${row.org_id} ${row.process_id}`));
+        await mirror(
+          sql,
+          batches.flatMap(({ ceilings }) => ceilings),
+        );
+        const live = new Set(
+          known.filter(({ state }) => state === 'live').map((row) => `${row.org_id} ${row.process_id}`),
+        );
         const late = rows.filter(({ event, processId }) => !live.has(`${event.orgId} ${processId}`));
         return { acked, late: new Set(late.map(({ event }) => event.orgId)) };
       }),
@@ -61,7 +68,11 @@ export class PostgresRowWriter {
 }
 
 /** Moves the committed offsets; a gap never counts as safe. */
-async function advance(sql: Sql, batches: readonly RowBatch[], processes: readonly string[]): Promise<Map<string, number>> {
+async function advance(
+  sql: Sql,
+  batches: readonly RowBatch[],
+  processes: readonly string[],
+): Promise<Map<string, number>> {
   const spools = await sql.query<{ process_id: string; acked: string }>(
     `SELECT process_id, acked FROM budget_spools WHERE process_id = ANY($1) ORDER BY 1 FOR UPDATE`,
     [processes],

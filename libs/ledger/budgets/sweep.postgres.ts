@@ -13,7 +13,9 @@ const MOST_AT_ONCE = 500;
 
 /** Removes what nobody needs any more in one organisation. Under its lock. */
 export async function sweepOrganisation(c: Generation): Promise<void> {
-  const [clock] = await c.sql.query<{ ms: string }>(`SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS ms`);
+  const [clock] = await c.sql.query<{ ms: string }>(
+    `SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS ms`,
+  );
   // both clocks must agree that a period is over: what is swept would be free to spend again
   const nowMs = Math.min(c.nowMs, Number(clock?.ms));
   await sweepGenerations(c);
@@ -24,7 +26,10 @@ export async function sweepOrganisation(c: Generation): Promise<void> {
 
 async function sweepGenerations(c: Generation): Promise<void> {
   const current = Number(c.gen);
-  const processes = await c.sql.query<{ process_id: string }>(`SELECT process_id FROM budget_processes WHERE org_id = $1`, [c.orgId]);
+  const processes = await c.sql.query<{ process_id: string }>(
+    `SELECT process_id FROM budget_processes WHERE org_id = $1`,
+    [c.orgId],
+  );
   const first = Math.max(c.sweptBefore, current - MOST_AT_ONCE);
   for (let old = first; old < current; old++) {
     const gen = String(old);

@@ -1,7 +1,14 @@
 // One gateway of the proof: callers that reserve, call the fake upstream, leave at random, settle. Commands by IPC.
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Admission, type BudgetDefinition, Budgets, type BudgetSet, type Period, RedisBudgetCounters } from '#libs/keys-budgets/index.js';
+import {
+  type Admission,
+  type BudgetDefinition,
+  Budgets,
+  type BudgetSet,
+  type Period,
+  RedisBudgetCounters,
+} from '#libs/keys-budgets/index.js';
 import { PostgresBudgetLedger } from '#libs/ledger/index.js';
 import { newId } from '#libs/platform/ids.js';
 import { createLogger } from '#libs/platform/logger.js';
@@ -76,7 +83,10 @@ function periodOf(budget: BudgetDefinition): Period {
   return { name: `p${n}`, startMs, endMs: frozenMs === null ? startMs + lengthMs : Infinity };
 }
 
-const logger = createLogger({ level: process.env['CHAOS_VERBOSE'] === '1' ? 'info' : 'error', name: settings.processId });
+const logger = createLogger({
+  level: process.env['CHAOS_VERBOSE'] === '1' ? 'info' : 'error',
+  name: settings.processId,
+});
 async function open(): Promise<Budgets> {
   const ledger = new PostgresBudgetLedger({ source, redis: background, logger });
   for (;;) {
@@ -165,7 +175,11 @@ async function oneCall(): Promise<void> {
   const fields = admission.accounts.map(({ field }) => nameOf(key.orgId, field));
   send({ id: admission.id, bound: admission.boundNanos, fields, process: settings.processId });
   // a stream that outgrows its bound: the upstream may bill more only once more is set aside
-  if (Math.random() < 0.1 && (await budgets.extend(admission, 1 + below(Math.ceil(want / 2)))) && waiting.has(admission.id)) {
+  if (
+    Math.random() < 0.1 &&
+    (await budgets.extend(admission, 1 + below(Math.ceil(want / 2)))) &&
+    waiting.has(admission.id)
+  ) {
     send({ id: admission.id, bound: admission.boundNanos });
   }
   if (Math.random() < 0.03) {
@@ -192,7 +206,12 @@ async function probe(key: ChaosKey, spent: Readonly<Record<string, number>>): Pr
   await sleep(30);
   const two = await admit(key, fit + 1, fit + 1);
   if ('admission' in two) budgets.cancel(two.admission);
-  return { fit, fits: one === null || 'admission' in one, over: 'admission' in two, why: [one, two].map((x) => (x !== null && 'reason' in x ? x.reason : null)) };
+  return {
+    fit,
+    fits: one === null || 'admission' in one,
+    over: 'admission' in two,
+    why: [one, two].map((x) => (x !== null && 'reason' in x ? x.reason : null)),
+  };
 }
 
 async function obey(command: Command): Promise<void> {
@@ -203,7 +222,12 @@ async function obey(command: Command): Promise<void> {
       return;
     case 'calls': {
       const isOpen = settings.keys.every((key) => budgets.isReady(key.orgId));
-      process.send?.({ calls, open: isOpen, stats: budgets.stats, spool: [budgets.spool.end, budgets.spool.shipped, budgets.spool.acked] });
+      process.send?.({
+        calls,
+        open: isOpen,
+        stats: budgets.stats,
+        spool: [budgets.spool.end, budgets.spool.shipped, budgets.spool.acked],
+      });
       return;
     }
     case 'probe':

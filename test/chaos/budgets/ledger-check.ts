@@ -37,20 +37,29 @@ export async function checkLedger(
     const names = (row['budgets'] as string[]).map((field) => nameOf(String(row['org_id']), field));
     return { id: `req_${String(row['id'])}`, state: String(row['state']), cost: Number(row['cost_nanos']), names };
   });
-  const lost = new Set((await query(`SELECT DISTINCT process_id FROM budget_processes WHERE lost`)).map((row) => String(row['process_id'])));
+  const lost = new Set(
+    (await query(`SELECT DISTINCT process_id FROM budget_processes WHERE lost`)).map((row) =>
+      String(row['process_id']),
+    ),
+  );
   const byId = new Map(rows.map((row) => [row.id, row]));
   for (const [id, { cost, processId }] of upstream.served) {
     const row = byId.get(id);
     if (row === undefined) {
       if (!lost.has(processId)) bad('served and no row', { id, processId }); // else its disk was taken away: booked as slice
-    } else if (row.state === 'settled' && row.cost !== cost) bad('a row has another cost', { id, row: row.cost, true: cost });
-    else if (row.state === 'unknown' && row.cost < cost) bad('an unknown row is below the truth', { id, row: row.cost, true: cost });
+    } else if (row.state === 'settled' && row.cost !== cost)
+      bad('a row has another cost', { id, row: row.cost, true: cost });
+    else if (row.state === 'unknown' && row.cost < cost)
+      bad('an unknown row is below the truth', { id, row: row.cost, true: cost });
   }
   const perBudget = new Map<string, number>();
   for (const row of rows) for (const name of row.names) perBudget.set(name, (perBudget.get(name) ?? 0) + row.cost);
-  for (const row of rows) if (row.state === 'settled' && !upstream.served.has(row.id)) bad('a settled row that nobody served', { id: row.id });
+  for (const row of rows)
+    if (row.state === 'settled' && !upstream.served.has(row.id))
+      bad('a settled row that nobody served', { id: row.id });
   for (const [name, nanos] of await readSums(query)) {
-    if ((perBudget.get(name) ?? 0) !== nanos) bad('the roll-up is not the sum of the rows', { name, nanos, rows: perBudget.get(name) });
+    if ((perBudget.get(name) ?? 0) !== nanos)
+      bad('the roll-up is not the sum of the rows', { name, nanos, rows: perBudget.get(name) });
   }
   for (const [name, nanos] of perBudget) {
     const spent = upstream.spent.get(name) ?? 0;

@@ -35,7 +35,18 @@ export class RedisServer {
   }
 
   async start(): Promise<void> {
-    const args = ['--port', this.port, '--bind', '127.0.0.1', '--dir', this.#dir, '--save', '', '--loglevel', 'warning'];
+    const args = [
+      '--port',
+      this.port,
+      '--bind',
+      '127.0.0.1',
+      '--dir',
+      this.#dir,
+      '--save',
+      '',
+      '--loglevel',
+      'warning',
+    ];
     const log = ['--appendonly', this.kind === 'aof' ? 'yes' : 'no', '--appendfsync', 'everysec'];
     this.#process = start(this.#command, [...args, ...log].map(String), { stdio: 'ignore' });
     for (let n = 0; n < 100; n++) {
@@ -51,7 +62,11 @@ export class RedisServer {
     let how = 'killed';
     if (this.kind === 'aof' && random() < 0.5) {
       const dir = path.join(this.#dir, 'appendonlydir');
-      const last = fs.readdirSync(dir).filter((name) => name.endsWith('.incr.aof')).sort().pop() as string;
+      const last = fs
+        .readdirSync(dir)
+        .filter((name) => name.endsWith('.incr.aof'))
+        .sort()
+        .pop() as string;
       const { size } = fs.statSync(path.join(dir, last));
       fs.truncateSync(path.join(dir, last), Math.max(0, size - Math.floor(random(300_000))));
       how = 'tail lost';

@@ -139,7 +139,12 @@ class SeedRun {
   }
 
   #startWorker(): void {
-    this.#worker = startPart('worker.js', { redisUrl: this.#redisUrl, postgresUrl: this.#postgresUrl, ttlMs: TTL_MS, lostAfterMs: LOST_AFTER_MS });
+    this.#worker = startPart('worker.js', {
+      redisUrl: this.#redisUrl,
+      postgresUrl: this.#postgresUrl,
+      ttlMs: TTL_MS,
+      lostAfterMs: LOST_AFTER_MS,
+    });
   }
 
   #startGateway(slot: number): void {
@@ -170,7 +175,12 @@ class SeedRun {
   }
 
   async #look(): Promise<Map<string, number> | null> {
-    const seen = await checkCounters(this.#redis.client, this.#world.orgIds, (name) => limitOf(this.#world, name), this.#bad);
+    const seen = await checkCounters(
+      this.#redis.client,
+      this.#world.orgIds,
+      (name) => limitOf(this.#world, name),
+      this.#bad,
+    );
     if (seen === null) return null;
     this.#totals.checks += 1;
     for (const [name, total] of seen) this.#peaks.set(name, Math.max(this.#peaks.get(name) ?? 0, total));
@@ -282,7 +292,8 @@ class SeedRun {
       const live = await this.#query(`SELECT DISTINCT process_id FROM budget_processes WHERE state = 'live'`);
       this.#sums = await readSums(this.#query);
       seen = await this.#look();
-      const quiet = states.length === this.#options.gateways && states.every((s) => s !== null && s.calls === 0 && s.open);
+      const quiet =
+        states.length === this.#options.gateways && states.every((s) => s !== null && s.calls === 0 && s.open);
       const same = seen !== null && [...seen].every(([name, total]) => total === (this.#sums.get(name) ?? 0));
       const all = seen !== null && [...this.#sums].every(([name, nanos]) => nanos === (seen?.get(name) ?? 0));
       if (quiet && live.length === this.#options.gateways && same && all) return;
@@ -290,7 +301,10 @@ class SeedRun {
       await sleep(500);
     }
     const differ = [...(seen ?? [])].filter(([name, total]) => total !== (this.#sums.get(name) ?? 0)).slice(0, 3);
-    this.#bad('Redis and the ledger never said the same', { state, differ: differ.map(([name, total]) => [name, total, this.#sums.get(name)]) });
+    this.#bad('Redis and the ledger never said the same', {
+      state,
+      differ: differ.map(([name, total]) => [name, total, this.#sums.get(name)]),
+    });
   }
 
   async verify(): Promise<void> {
@@ -307,7 +321,8 @@ class SeedRun {
       .filter(([name]) => Number.isFinite(limit(name)) && (this.#peaks.get(name) ?? 0) >= 0.97 * limit(name))
       .map(([name, spent]) => spent / limit(name))
       .sort((a, b) => a - b);
-    const at = (list: readonly number[], share: number): string => (list[Math.floor(share * list.length)] ?? 0).toFixed(3);
+    const at = (list: readonly number[], share: number): string =>
+      (list[Math.floor(share * list.length)] ?? 0).toFixed(3);
     const { calls } = { calls: this.#upstream.served.size };
     Object.assign(this.#totals, {
       seeds: this.#totals.seeds + 1,
@@ -331,7 +346,8 @@ class SeedRun {
       const command = { cmd: 'probe', key, spent: Object.fromEntries(this.#sums) };
       const answer = await answerOf<{ fits: boolean; over: boolean }>(gateway.process, command);
       this.#totals.probes += 1;
-      if (answer === null || !answer.fits || answer.over) this.#bad('false refusal or admission', { answer, key: key.budgets.map(({ id }) => id) });
+      if (answer === null || !answer.fits || answer.over)
+        this.#bad('false refusal or admission', { answer, key: key.budgets.map(({ id }) => id) });
       await sleep(350);
     }
   }
@@ -340,10 +356,13 @@ class SeedRun {
   async #checkLeftovers(): Promise<void> {
     const after = await this.#look();
     for (const [name, nanos] of this.#sums) {
-      if (nanos !== 0 && after?.get(name) !== nanos) this.#bad('after the end Redis differs', { name, nanos, redis: after?.get(name) });
+      if (nanos !== 0 && after?.get(name) !== nanos)
+        this.#bad('after the end Redis differs', { name, nanos, redis: after?.get(name) });
     }
     for (const orgId of this.#world.orgIds) {
-      const left = (await this.#redis.client.keys(`sf:{${orgId}}:budgets:*:p:*`)).filter((key) => !key.endsWith('~closed'));
+      const left = (await this.#redis.client.keys(`sf:{${orgId}}:budgets:*:p:*`)).filter(
+        (key) => !key.endsWith('~closed'),
+      );
       const gen = await this.#redis.client.hget(`sf:{${orgId}}:budgets`, 'gen');
       const current = left.filter((key) => key.includes(`:budgets:${gen}:`));
       if (current.length > 0) this.#bad('ceilings are left', { current });

@@ -90,10 +90,19 @@ export function makeWorld(seed: number, random: (below?: number) => number, isSt
     const users = [1, 2, 3].map((n) => make(`user${n}`, 0.05, 4));
     return Array.from({ length: 6 }, (_, n) => ({
       orgId,
-      budgets: [make(`key${n}`, 0.01, 3), users[n % 3], teams[n % 3], apps[n % 2], org, tags[n % 5 === 0 ? 1 : 0]] as ChaosBudget[],
+      budgets: [
+        make(`key${n}`, 0.01, 3),
+        users[n % 3],
+        teams[n % 3],
+        apps[n % 2],
+        org,
+        tags[n % 5 === 0 ? 1 : 0],
+      ] as ChaosBudget[],
     }));
   });
-  const budgets = new Map(keys.flatMap((key) => key.budgets.map((budget) => [`${key.orgId} ${budget.id}`, budget] as const)));
+  const budgets = new Map(
+    keys.flatMap((key) => key.budgets.map((budget) => [`${key.orgId} ${budget.id}`, budget] as const)),
+  );
   return { orgIds, keys, budgets, mostNanos: Math.round(USD * pick([0.002, 0.006, 0.02])) };
 }
 

@@ -26,7 +26,11 @@ export class FakeUpstream {
   readonly #answered = new Set<string>();
   readonly #server = net.createServer((socket) => this.#serve(socket));
 
-  constructor(random: (below?: number) => number, limitOf: (name: string) => number, bad: (what: string, details: object) => void) {
+  constructor(
+    random: (below?: number) => number,
+    limitOf: (name: string) => number,
+    bad: (what: string, details: object) => void,
+  ) {
     this.#random = random;
     this.#limitOf = limitOf;
     this.#bad = bad;

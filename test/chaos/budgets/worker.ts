@@ -25,7 +25,10 @@ process.on('disconnect', () => process.exit(1));
 
 for (;;) {
   try {
-    const source = await connectPostgres(new Secret(settings.postgresUrl), { poolSize: 4, applicationName: 'chaos-worker' });
+    const source = await connectPostgres(new Secret(settings.postgresUrl), {
+      poolSize: 4,
+      applicationName: 'chaos-worker',
+    });
     await openPartitions(source, USAGE_TABLE);
     const reader = new RedisEntryReader({
       blocking,
@@ -37,11 +40,17 @@ for (;;) {
       waitMs: 200,
       deadAfterMs: 500,
     });
-    const writer = new PostgresRowWriter({ source, partitions: timePartitions(source, USAGE_TABLE.name, USAGE_TABLE.period) });
+    const writer = new PostgresRowWriter({
+      source,
+      partitions: timePartitions(source, USAGE_TABLE.name, USAGE_TABLE.period),
+    });
     const keeper = new PostgresBudgetLedger({ source, redis, logger });
     const acks = new RedisRowAcks(redis);
     const { ttlMs, lostAfterMs } = settings;
-    await drainRows({ reader, writer, acks, keeper, logger, ttlMs, lostAfterMs, sweepEveryMs: 2000 }, new DrainControl());
+    await drainRows(
+      { reader, writer, acks, keeper, logger, ttlMs, lostAfterMs, sweepEveryMs: 2000 },
+      new DrainControl(),
+    );
   } catch {
     await sleep(200); // PostgreSQL is away
   }

@@ -41,7 +41,17 @@ export class RedisBudgetCounters implements BudgetCounters {
   }
 
   async ship({ run, processId, from, to, rows, mirror, mirrorSeq }: Shipment): Promise<ShipReply> {
-    const answer = await this.#redis.budgetShip(ROW_STREAM, ROW_ACKS, run, processId, from, to, rows, mirror, mirrorSeq);
+    const answer = await this.#redis.budgetShip(
+      ROW_STREAM,
+      ROW_ACKS,
+      run,
+      processId,
+      from,
+      to,
+      rows,
+      mirror,
+      mirrorSeq,
+    );
     const [status, value] = answer as [string, string];
     return status === 'OK' ? { status, acked: Number(value) } : { status: 'RUN', run: value };
   }
