@@ -38,11 +38,13 @@ for r = 1, nR do
   for k = 1, n do
     local i = tonumber(A[p + 2 + k])
     I[k] = i
-    if clamped[i] and V[i] * share < want then
-      if V[i] >= min then got = math.min(got, math.max(min, math.floor(V[i] * share))) elseif short == 0 then short = i end
+    if clamped[i] and V[i] >= min and V[i] * share < want then
+      got = math.min(got, math.max(min, math.floor(V[i] * share)))
     end
   end
-  for k = 1, n do if short == 0 and V[I[k]] < got then short = I[k] end end
+  for k = 1, n do -- got is never below min, so what has less than min is short too
+    if short == 0 and V[I[k]] < got then short = I[k] end
+  end
   if short == 0 then -- all or none
     for k = 1, n do local i = I[k]; V[i] = V[i] - got; G[i] = G[i] + got end
     grants[r] = got

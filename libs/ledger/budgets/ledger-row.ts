@@ -66,13 +66,13 @@ const isText = (text: unknown): text is string => typeof text === 'string' && te
  * then says why, and the description is left blank); it is refused only when id or amounts are none.
  */
 export function parseLedgerRow(json: string): ParsedRow {
-  let text: Partial<RowText>;
+  let text: Partial<RowText> | null;
   try {
-    text = JSON.parse(json) as Partial<RowText>;
+    text = JSON.parse(json) as Partial<RowText> | null;
   } catch {
     return { refused: 'not JSON' };
   }
-  const { i: id, o: orgId, p: processId, s: state, e: boundNanos, c: costNanos, b: budgets, u } = text;
+  const { i: id, o: orgId, p: processId, s: state, e: boundNanos, c: costNanos, b: budgets, u } = text ?? {};
   if (state === 'void') return { row: null, problem: null };
   if (!isText(id) || idTimeMs(id) === null) return { refused: 'not a request id' };
   if (!isText(orgId) || !isText(processId)) return { refused: 'no organisation or process' };

@@ -296,7 +296,10 @@ class SeedRun {
         states.length === this.#options.gateways && states.every((s) => s !== null && s.calls === 0 && s.open);
       const same = seen !== null && [...seen].every(([name, total]) => total === (this.#sums.get(name) ?? 0));
       const all = seen !== null && [...this.#sums].every(([name, nanos]) => nanos === (seen?.get(name) ?? 0));
-      if (quiet && live.length === this.#options.gateways && same && all) return;
+      if (quiet && live.length === this.#options.gateways && same && all) {
+        if (this.#options.verbose) console.log(JSON.stringify(states));
+        return;
+      }
       state = [states, live.map((row) => row['process_id'])];
       await sleep(500);
     }
