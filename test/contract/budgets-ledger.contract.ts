@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { renameSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { budgetKeys } from '#libs/stores/index.js';
 import { adoptSpools } from '../../libs/keys-budgets/budgets/adoption.js';
@@ -18,7 +18,7 @@ describe('ledger of the budgets on real stores', () => {
     await rig?.[Symbol.asyncDispose]();
   }, 30_000);
   const adopt = (): Promise<number> =>
-    adoptSpools({ root: rig.root, own: 'nobody', ledger: rig.ledger, logger: silent });
+    adoptSpools({ root: rig.root, own: 'nobody', ledger: rig.ledger, ttlMs: 1000, logger: silent });
 
   it('KEY-6: a killed process: settled calls at their cost, open ones unknown at their bound, the rest is free again', async () => {
     const org = newOrg();
@@ -261,5 +261,41 @@ describe('ledger of the budgets on real stores', () => {
     // a true end that comes this late still finds its row and its sum
     await rig.ledger.close(org, gateway.budgets.processId, [old], 0);
     expect(await rig.spend(org)).toEqual(before);
+  }, 20_000);
+
+  it('KEY-6: the spool of another machine is left alone until its lease is over', async () => {
+    const org = newOrg();
+    const gateway = await rig.gateway({ times: { ttlMs: 1000 } });
+    const set = gateway.budgets.compile(org, [budget('b', USD)]);
+    await admit(gateway, set, 1000);
+    gateway.die(); // its socket refuses, as one of another machine would
+    writeFileSync(path.join(rig.root, gateway.budgets.processId, 'kernel'), 'another one');
+    expect(await adopt()).toBe(0);
+    await until(async () => (await adopt()) === 1, 4000);
+    expect(await rig.totalOf(org, 'b|life')).toEqual({ total: 1000, sum: 1000 });
+  }, 20_000);
+
+  it('KEY-6: an unknown row is reconciled once, also after its process is long gone', async () => {
+    const org = newOrg();
+    const gateway = await rig.gateway();
+    const set = gateway.budgets.compile(org, [budget('b', USD)]);
+    const call = (await admit(gateway, set, 1000))!;
+    gateway.die();
+    await adopt();
+    expect(await rig.totalOf(org, 'b|life')).toEqual({ total: 1000, sum: 1000 });
+    const truth = {
+      i: call.id,
+      o: org,
+      p: gateway.budgets.processId,
+      s: 'settled',
+      e: 1000,
+      c: 250,
+      b: ['b|life'],
+      u: {},
+    };
+    await rig.ledger.reconcile(org, [JSON.stringify(truth), JSON.stringify(truth)]);
+    await rig.ledger.reconcile(org, [JSON.stringify({ ...truth, c: 1 })]);
+    expect((await rig.rows(org)).map(({ state, cost }) => [state, cost])).toEqual([['settled', 250]]);
+    expect(await rig.totalOf(org, 'b|life')).toEqual({ total: 250, sum: 250 });
   }, 20_000);
 });

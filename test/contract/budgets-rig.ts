@@ -77,7 +77,10 @@ export class BudgetsRig implements AsyncDisposable {
     await openPartitions(rig.source, USAGE_TABLE);
     rig.redisUrl = redis.url;
     rig.redis = await rig.connect('background');
-    rig.ledger = new PostgresBudgetLedger({ source: rig.source, redis: rig.redis, logger: silent });
+    // as a gateway has it: with the run-time role, which may not change the schema
+    const app = await connectPostgres(postgres.appUrl, { poolSize: 8, applicationName: 'test-gateway' });
+    rig.#cleanUp.defer(() => app.destroy());
+    rig.ledger = new PostgresBudgetLedger({ source: app, redis: rig.redis, logger: silent });
     rig.root = mkdtempSync(path.join(os.tmpdir(), 'sf-b-'));
     rig.#cleanUp.defer(() => rmSync(rig.root, { recursive: true, force: true }));
     return rig;

@@ -16,7 +16,7 @@ describe('admission on real stores', () => {
     await rig?.[Symbol.asyncDispose]();
   }, 30_000);
   const adopt = (): Promise<number> =>
-    adoptSpools({ root: rig.root, own: 'nobody', ledger: rig.ledger, logger: silent });
+    adoptSpools({ root: rig.root, own: 'nobody', ledger: rig.ledger, ttlMs: 1000, logger: silent });
 
   it('KEY-4: I1 many processes never own more than the limit together, and nothing fitting is refused', async () => {
     const org = newOrg();

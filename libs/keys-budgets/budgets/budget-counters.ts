@@ -63,6 +63,8 @@ export interface BudgetLedger {
   enter(orgId: string, entry: Entry): Promise<EnterReply>;
   /** Organisations in which a process was ever registered. */
   organisationsOf(processId: string): Promise<readonly string[]>;
+  /** False while a lease of the process runs, or may run, somewhere. */
+  hasNoLease(processId: string, ttlMs: number): Promise<boolean>;
   /**
    * Ends a process in one organisation: its rows (JSON texts from its spool) and its end in one transaction, then its
    * ceilings give way to the ledger's sums. @param from first byte that its spool still had; Infinity: pieces are missing

@@ -93,6 +93,9 @@ class FakeStore implements BudgetCounters, BudgetLedger {
   async organisationsOf(): Promise<readonly string[]> {
     return ['org'];
   }
+  async hasNoLease(): Promise<boolean> {
+    return true;
+  }
   async close(): Promise<void> {}
 }
 

@@ -320,7 +320,7 @@ export class Budgets implements ProcessHost {
     const { spoolRoot: root, ledger, logger, adoptEveryMs = 1000 } = this.#options;
     for (let failures = 0; !this.#ending.signal.aborted;) {
       try {
-        await adoptSpools({ root, own: this.processId, ledger, logger });
+        await adoptSpools({ root, own: this.processId, ledger, ttlMs: this.times.ttlMs, logger });
         failures = 0;
       } catch (error) {
         if (failures++ === 0)

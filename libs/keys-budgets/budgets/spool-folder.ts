@@ -1,10 +1,12 @@
-import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
+import os from 'node:os';
 import path from 'node:path';
 
 /** `sockaddr_un` holds 104 bytes on macOS and the BSDs, 108 on Linux, its closing zero included. */
 const LONGEST_SOCKET_PATH = 103;
 const SOCKET = 'alive';
+const KERNEL = 'kernel';
 const NEW = '.new-';
 
 /** The spool cannot be used; the message is meant for the operator. */
@@ -43,6 +45,7 @@ export async function openSpoolFolder(root: string, processId: string): Promise<
     );
     server.on('error', () => {});
     server.unref();
+    writeFileSync(path.join(fresh, KERNEL), kernelId());
     renameSync(fresh, dir);
   } catch (error) {
     server.close();
@@ -59,6 +62,27 @@ export async function openSpoolFolder(root: string, processId: string): Promise<
     },
     abandon: () => void server.close(),
   };
+}
+
+/**
+ * Which running kernel this is. A socket tells of a process only on the kernel that made it: on a volume shared with other
+ * machines, and after a restart of this one, it refuses whether its process lives or not.
+ */
+function kernelId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(); // the same in all containers of a machine
+  } catch {
+    return os.hostname();
+  }
+}
+
+/** Was the folder made on this machine since it was started? */
+export function isOfThisKernel(dir: string): boolean {
+  try {
+    return readFileSync(path.join(dir, KERNEL), 'utf8') === kernelId();
+  } catch {
+    return false;
+  }
 }
 
 /** True for a folder that a process is about to make its own. */

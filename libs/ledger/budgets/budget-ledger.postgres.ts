@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import type { DataSource } from 'typeorm';
 import type { Logger } from '#libs/platform/logger.js';
 import { budgetKeys } from '#libs/stores/index.js';
+import { commitRows } from './commit-rows.postgres.js';
 import { type Generation, type LockOptions, underLock } from './generation.postgres.js';
 import { parseLedgerRow, type LedgerRow } from './ledger-row.js';
 import { bookEnd, readProcess, releaseSlices, type OnChanges } from './process-end.postgres.js';
@@ -81,6 +82,18 @@ export class PostgresBudgetLedger {
     return rows.map(({ org_id }) => org_id);
   }
 
+  /** False while a lease of the process runs, or may run, in some organisation, by the store's clock. */
+  async hasNoLease(processId: string, ttlMs: number): Promise<boolean> {
+    const { redis } = this.#options;
+    for (const orgId of await this.organisationsOf(processId)) {
+      const keys = budgetKeys(orgId);
+      const [time, [gen, since]] = await Promise.all([redis.time(), redis.hmget(keys.head, 'gen', 'at')]);
+      const until = await redis.hget(keys.ceilings(gen ?? '', processId), '@');
+      if (Number(time[0]) * 1000 <= (until === null ? Number(since ?? 0) + ttlMs : Number(until))) return false;
+    }
+    return true;
+  }
+
   /** Every organisation that ever had a process. */
   async organisations(): Promise<readonly string[]> {
     const rows = (await this.#options.source.query(`SELECT org_id FROM budget_generations`)) as { org_id: string }[];
@@ -99,6 +112,18 @@ export class PostgresBudgetLedger {
         await bookEnd(c, { processId, rows: this.#parsed(rows), lost }, process, this.#onChanges);
       });
       await this.#leave(c, processId);
+    });
+  }
+
+  /**
+   * The true end of calls that were booked as `unknown`, e.g. from the provider's own reports: each row is replaced once,
+   * the sums move by the difference. @param rows JSON texts as in a spool, with state `settled`
+   */
+  async reconcile(orgId: string, rows: Iterable<string>): Promise<void> {
+    await this.#locked(orgId, async (c) => {
+      const known = [...this.#parsed(rows)].filter(({ event }) => event.orgId === orgId);
+      await transaction(c.sql, async () => this.#onChanges(c.sql, await commitRows(c.sql, known)));
+      if (c.isOpen) await this.#fold(c, [...new Set(known.flatMap(({ budgets }) => budgets))]);
     });
   }
 
