@@ -1,6 +1,7 @@
 // GET /api/logs and /api/logs/{id} over a real store: what an administrator sees of the calls.
 import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
+import { jest } from '@jest/globals';
 import { Module } from '@nestjs/common';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
@@ -8,6 +9,9 @@ import type { AdminPrincipal } from '#libs/http/index.js';
 import { LedgerModule, LOG_FACETS, PostgresArchive, PostgresUsageWriter, type UsageEvent } from '#libs/ledger/index.js';
 import { MONGO, POSTGRES, timePartitioner, timePartitions } from '#libs/stores/index.js';
 import { listeningLogger, storesRig, usageEvent, uuidAt, type StoresRig } from './ledger-rig.js';
+
+// Long enough for a busy machine; nothing here measures speed.
+jest.setTimeout(60_000);
 
 interface Item {
   readonly id: string;
@@ -49,11 +53,11 @@ beforeAll(async () => {
   fastify.decorateRequest('adminPrincipal', null);
   fastify.addHook('onRequest', async (request) => void (request.adminPrincipal = principal));
   await app.init();
-}, 30_000);
+});
 afterAll(async () => {
   await app.close();
   await rig.stop();
-}, 30_000);
+});
 beforeEach(async () => {
   principal = admin;
   archiveDays = 30;
