@@ -4,7 +4,7 @@ import { isSuspiciousPath, sendProblem, type RouteAccess } from '#libs/http/inde
 import { AppError } from '#libs/platform/errors.js';
 import { newId } from '#libs/platform/ids.js';
 import { AccessControl } from './access-control.js';
-import { ADMIN_BODY_LIMIT_BYTES, readJsonBody } from './json-body.js';
+import { ADMIN_BODY_LIMIT_BYTES, checkQueryNames, readJsonBody } from './json-body.js';
 import { OpenApi } from './openapi.js';
 import { RouteTable } from './route-table.js';
 import { addSecurityHeaders } from './security-headers.js';
@@ -61,6 +61,7 @@ function guard(route: RouteOptions, access: AdminAccess, control: AccessControl)
   };
   route.preValidation = (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void => {
     try {
+      checkQueryNames(request.query);
       request.body = isApi ? readJsonBody(request) : undefined;
       done();
     } catch (error) {
