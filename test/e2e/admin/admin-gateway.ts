@@ -16,7 +16,7 @@ import { bootstrap, type FirstCredentials } from '#libs/keys-budgets/index.js';
 import { loadConfig, type SmartflowConfig } from '#libs/platform/config.js';
 import { createLogger } from '#libs/platform/logger.js';
 import { createRedis, migrate, redisReady, type StoreUrls } from '#libs/stores/index.js';
-import { startTestPostgres, startTestRedis, type TestPostgres, type TestRedis } from '#libs/stores/testing.js';
+import { startTestPostgres, startTestRedis, type TestRedis } from '#libs/stores/testing.js';
 
 export interface AdminGateway {
   readonly url: string;
@@ -24,6 +24,8 @@ export interface AdminGateway {
   readonly dataDir: string;
   readonly first: FirstCredentials;
   readonly redis: TestRedis;
+  /** Stops PostgreSQL for good, for tests of its absence. */
+  stopPostgres(): Promise<void>;
   /** A call with the bootstrap token; `token: null` sends none. The body is sent as JSON unless it is text already. */
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
   /** Every route of the server, as Fastify has it. */
@@ -64,19 +66,25 @@ export async function startAdminGateway(file: Readonly<Record<string, unknown>> 
   await app.listen(0, '127.0.0.1');
   const url = await app.getUrl();
   const own = await redisReady(createRedis(urls.redis, 'background'), urls.redis);
+  let isUp = true;
+  const stopPostgres = async (): Promise<void> => {
+    if (isUp) await postgres.stop();
+    isUp = false;
+  };
   return {
     url,
     urls,
     dataDir,
     first,
     redis,
+    stopPostgres,
     routes: routes.all(),
     redisCommand: (command, ...args) => own.call(command, ...args),
     call: (method, target, options = {}) => call(url, first, { method, target, options }),
     stop: async () => {
       await app.close();
       own.disconnect();
-      await stopStores(postgres, redis);
+      await Promise.all([stopPostgres(), redis.stop()]);
       await rm(dataDir, { recursive: true, force: true });
     },
   };
@@ -109,10 +117,6 @@ async function readConfig(dataDir: string, file: Readonly<Record<string, unknown
   const result = loadConfig({ env: {}, cwd: dataDir });
   if (!result.ok) throw new Error(JSON.stringify(result.faults));
   return result.config;
-}
-
-async function stopStores(postgres: TestPostgres, redis: TestRedis): Promise<void> {
-  await Promise.all([postgres.stop(), redis.stop()]);
 }
 
 async function call(
