@@ -95,7 +95,7 @@ describe('embedded PostgreSQL: a running server', () => {
   it('OPS-1: the log names no value of a failed statement', async () => {
     await expect(query(server.urls.app, `SELECT 'canary-value'::int`)).rejects.toThrow();
     const log = readFileSync(path.join(root, 'first/server.log'), 'utf8');
-    expect(log).not.toContain('SELECT');
+    expect(log).not.toMatch(/SELECT|canary-value/);
     expect(log).toContain('ready to accept connections');
   });
 
