@@ -31,6 +31,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | null = null;
   #abortReason: AbortReason | null = null;
   #over = false;
+  activeAt = -1;
   #mode: Mode = 'whole';
   #headers: OutgoingHeaders = {};
   #blocks: SseBlocks | null = null;
