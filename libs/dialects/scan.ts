@@ -191,22 +191,31 @@ export interface FoundObject {
 }
 
 /**
+ * The JSON object at a path of names from the top of `json`, or `null`: where something else stands there, or where the text
+ * is no object. Names at other depths (a tool's argument may be called `usage` too) do not count.
+ */
+export function objectAt(json: Buffer, path: readonly string[]): FoundObject | null {
+  let at = json;
+  try {
+    for (const name of path) {
+      const span = scanObject(at, only(name)).fields.get(name);
+      if (span === undefined || at[span.start] !== OPEN_BRACE) return null;
+      at = at.subarray(span.start, span.end);
+    }
+    const text = at.toString();
+    return { value: JSON.parse(text) as Record<string, unknown>, text };
+  } catch {
+    return null;
+  }
+}
+
+/**
  * The last JSON object that is the value of `key` inside `bytes`, or `null`. `bytes` may begin anywhere (the tail of a
  * stream): a quote inside a JSON string is always escaped, so `"key":{` can only be structure.
  */
 export function lastObjectOf(bytes: Buffer, key: string): FoundObject | null {
   const needle = quoted(key);
   for (let at = bytes.lastIndexOf(needle); at >= 0; at = at === 0 ? -1 : bytes.lastIndexOf(needle, at - 1)) {
-    const found = objectAfter(bytes, at + needle.length);
-    if (found !== null) return found;
-  }
-  return null;
-}
-
-/** The first one. */
-export function firstObjectOf(bytes: Buffer, key: string): FoundObject | null {
-  const needle = quoted(key);
-  for (let at = bytes.indexOf(needle); at >= 0; at = bytes.indexOf(needle, at + 1)) {
     const found = objectAfter(bytes, at + needle.length);
     if (found !== null) return found;
   }
@@ -220,6 +229,15 @@ function quoted(key: string): Buffer {
   let bytes = quotedKeys.get(key);
   if (bytes === undefined) quotedKeys.set(key, (bytes = Buffer.from(`"${key}"`)));
   return bytes;
+}
+
+const watchedNames = new Map<string, ReadonlySet<string>>();
+
+/** A set of one name of ours, made once. */
+function only(name: string): ReadonlySet<string> {
+  let names = watchedNames.get(name);
+  if (names === undefined) watchedNames.set(name, (names = new Set([name])));
+  return names;
 }
 
 /** The object behind a key that ends at `at`; `null` when something else stands there, or an object that is cut off. */

@@ -6,6 +6,7 @@ import { compileProvider, type Provider } from '#libs/providers/index.js';
 import { ModelIndex } from '#libs/routing/index.js';
 import { ActiveCalls } from '../../apps/gateway/src/proxy/active-calls.js';
 import type { DataPlane } from '../../apps/gateway/src/proxy/data-plane.js';
+import { HeldBytes } from '../../apps/gateway/src/proxy/held-bytes.js';
 import { ProxyMetrics } from '../../apps/gateway/src/proxy/proxy-metrics.js';
 import { UpstreamPools } from '../../apps/gateway/src/proxy/upstream-pools.js';
 import { BENCH_MODEL } from './payloads.js';
@@ -56,6 +57,9 @@ export function openPlane(origin: string): DataPlane {
     },
     draining: false,
     isBlind: () => false,
+    heldCaptures: new HeldBytes(0),
+    bodyLimitBytes: 64 << 20,
+    heldBodies: new HeldBytes(Infinity),
     pools: new UpstreamPools(() => policy),
     usage: { hasRoom: () => true, record: () => {} },
     bodies: null,

@@ -4,6 +4,7 @@ class FakeCall implements ActiveCall {
   readonly startedMs = performance.now();
   readonly totalMs = 60_000;
   activeAt = -1;
+  pausedSinceMs: number | null = null;
   aborted: string | null = null;
   constructor(private readonly calls: ActiveCalls) {
     calls.add(this);
