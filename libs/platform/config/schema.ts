@@ -124,7 +124,7 @@ export const configSchema = z.strictObject({
     .regex(/^[^\s]*:\d{1,5}$/, 'write :port or address:port')
     .optional()
     .describe('address to serve on, default 127.0.0.1:8080'),
-  data_dir: z.string().optional().describe('embedded stores, spool, generated secrets; default ./data'),
+  data_dir: z.string().optional().describe('embedded stores, generated secrets; default ./data'),
   stores: z
     .strictObject({
       redis: z.string().optional().describe('redis:// URL; empty = embedded, "bundled" = never a server found on PATH'),

@@ -31,8 +31,6 @@ export function resolve(exchange: Exchange, key: KeyRecord): Target {
 /** A name from a caller, fit for an error text. */
 function shown(name: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what is taken out
-  return name
-    .toWellFormed()
-    .replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, '?')
-    .slice(0, 100);
+  const unfit = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g;
+  return name.toWellFormed().replace(unfit, '?').slice(0, 100);
 }
