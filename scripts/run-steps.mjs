@@ -20,7 +20,12 @@ async function runStep({ name, args }) {
     });
     child.once('close', (code) => resolve(code === 0));
   });
-  return { name, passed, seconds: ((performance.now() - startedMs) / 1000).toFixed(1), output: Buffer.concat(output).toString() };
+  return {
+    name,
+    passed,
+    seconds: ((performance.now() - startedMs) / 1000).toFixed(1),
+    output: Buffer.concat(output).toString(),
+  };
 }
 
 /**
@@ -48,7 +53,15 @@ export const lintSteps = [
   { name: 'lint: source files (oxlint)', args: ['node_modules/oxlint/bin/oxlint'] },
   {
     name: 'lint: who imports whom (dependency-cruiser)',
-    args: ['node_modules/dependency-cruiser/bin/dependency-cruiser.mjs', '--config', '.dependency-cruiser.mjs', 'apps', 'libs', 'test', 'scripts'],
+    args: [
+      'node_modules/dependency-cruiser/bin/dependency-cruiser.mjs',
+      '--config',
+      '.dependency-cruiser.mjs',
+      'apps',
+      'libs',
+      'test',
+      'scripts',
+    ],
   },
   { name: 'lint: structure', args: ['scripts/check-structure.mjs'] },
   { name: 'lint: dependencies', args: ['scripts/check-dependencies.mjs'] },

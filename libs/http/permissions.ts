@@ -19,6 +19,7 @@ export const PERMISSIONS = {
   'config:read': READERS,
   'config:write': ADMIN,
   'audit:read': READERS,
+  'audit:verify': ADMIN,
   'metrics:read': READERS,
 } as const satisfies Record<string, readonly Role[]>;
 

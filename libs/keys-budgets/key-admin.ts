@@ -70,11 +70,8 @@ export class KeyAdmin {
 
   /** Newest first, those of the file before all others. */
   list(orgId: string, limit: number, cursor: string | undefined): Page<KeyView> {
-    const views = this.fileKeys().map((key) => this.fileView(key));
-    for (const document of this.feed.current().all('key')) {
-      if (document.orgId === orgId) views.push(this.view(document));
-    }
-    return pageById(views, limit, cursor);
+    const page = pageById(this.listed(orgId), limit, cursor, 'key');
+    return { items: page.items.map((one) => ('body' in one ? this.view(one) : one)), nextCursor: page.nextCursor };
   }
 
   get(orgId: string, id: string): KeyView {
@@ -125,6 +122,11 @@ export class KeyAdmin {
       audited('key.revoke', origin),
     );
     return this.view(document);
+  }
+
+  private *listed(orgId: string): Iterable<KeyView | RegistryDocument> {
+    for (const key of this.fileKeys()) yield this.fileView(key);
+    for (const document of this.feed.current().all('key')) if (document.orgId === orgId) yield document;
   }
 
   private refuseFileKey(id: string): void {

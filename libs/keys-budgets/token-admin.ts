@@ -53,11 +53,8 @@ export class TokenAdmin {
   /** Newest first, revoked ones included. */
   list(orgId: string, limit: number, cursor: string | undefined): Page<TokenView> {
     const documents = [...this.feed.current().all('api_token')].filter((document) => document.orgId === orgId);
-    return pageById(
-      documents.map((document) => this.view(document)),
-      limit,
-      cursor,
-    );
+    const page = pageById(documents, limit, cursor, 'tok');
+    return { items: page.items.map((document) => this.view(document)), nextCursor: page.nextCursor };
   }
 
   get(orgId: string, id: string): TokenView {

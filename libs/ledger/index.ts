@@ -6,6 +6,7 @@ export type { OnChanges } from './budgets/process-end.postgres.js';
 export { RedisRowAcks } from './budgets/row-acks.redis.js';
 export { PostgresRowWriter, type RowWriterOptions } from './budgets/row-writer.postgres.js';
 export type { Sql } from './budgets/sql.postgres.js';
+export { nanosToUsd } from './cost-usd.js';
 export { BodyReader, type ReadBodies } from './read-bodies.js';
 export { backOff, DrainControl } from './drain-control.js';
 export { drainBodies } from './drain-bodies.js';

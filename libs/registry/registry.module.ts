@@ -3,6 +3,7 @@ import { systemClock } from '#libs/platform/clock.js';
 import { newId } from '#libs/platform/ids.js';
 import type { Logger } from '#libs/platform/logger.js';
 import { POSTGRES, STORE_URLS, type StoreUrls } from '#libs/stores/index.js';
+import { AuditController } from './http/audit.controller.js';
 import { openRegistry, type OpenRegistryOptions, type Registry } from './open-registry.js';
 import { RegistryWriter } from './registry-writer.js';
 
@@ -19,7 +20,7 @@ class OpenRegistry implements OnApplicationShutdown {
 }
 
 /**
- * The registry for a Nest application, global: `REGISTRY_FEED` and `RegistryWriter`. Its first state is loaded before anything
+ * The registry for a Nest application, global: `REGISTRY_FEED` and `RegistryWriter`, and the audit log's API (`/api/audit`). Its first state is loaded before anything
  * that asks for the feed is made. Needs `StoresModule`.
  */
 @Module({})
@@ -30,6 +31,7 @@ export class RegistryModule {
     return {
       module: RegistryModule,
       global: true,
+      controllers: [AuditController],
       providers: [
         { provide: REGISTRY, inject: [POSTGRES, STORE_URLS], useFactory: open },
         { provide: REGISTRY_FEED, inject: [REGISTRY], useFactory: ({ registry }: OpenRegistry) => registry.feed },

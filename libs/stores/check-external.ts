@@ -35,7 +35,7 @@ export async function checkRedis(
   return retrying(waitMs, async () => {
     const redis = createRedis(url, 'background');
     try {
-      await redisReady(redis, url, 3000);
+      await redisReady(redis, url, 2000);
       const info = await redis.info();
       const field = (name: string): string | null => new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1] ?? null;
       const valkey = field('valkey_version');

@@ -1,4 +1,4 @@
-import { DataSource, type MixedList } from 'typeorm';
+import { DataSource, type Logger, type MixedList } from 'typeorm';
 import type { Secret } from '#libs/platform/secret.js';
 import { addressOf, withoutPassword } from './store-urls.js';
 
@@ -19,6 +19,16 @@ export interface PostgresOptions {
   readonly migrations?: MixedList<new () => unknown>;
 }
 
+/** Errors reach whoever called; TypeORM's own lines would go to the console past our logger, parameters and all. */
+const SILENT: Logger = {
+  logQuery: () => {},
+  logQueryError: () => {},
+  logQuerySlow: () => {},
+  logSchemaBuild: () => {},
+  logMigration: () => {},
+  log: () => {},
+};
+
 /**
  * An initialised TypeORM DataSource over `pg`. It never changes the schema (`synchronize` off, no extensions installed).
  * Waiting for a connection, for the server and for a dead peer is bounded. The caller ends it with `destroy()`.
@@ -30,6 +40,7 @@ export async function connectPostgres(url: Secret, options: PostgresOptions): Pr
     type: 'postgres',
     url: url.reveal(),
     synchronize: false,
+    logger: SILENT,
     installExtensions: false,
     entities: options.entities ?? [],
     migrations: options.migrations ?? [],

@@ -32,6 +32,7 @@ export function createRedis(url: Secret, purpose: RedisPurpose): Redis {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     connectTimeout: purpose === 'commands' ? 200 : 2000,
+    disconnectTimeout: 500,
     commandTimeout: COMMAND_TIMEOUT_MS[purpose],
     retryStrategy: (attempt) => Math.min(1000, 50 * attempt) + Math.random() * 50,
     // After a fail-over the old primary answers READONLY: reconnect, so that the new one is found.
@@ -42,25 +43,32 @@ export function createRedis(url: Secret, purpose: RedisPurpose): Redis {
   return redis;
 }
 
-/** Waits until the connection takes commands; rejects after `timeoutMs` with the server's address and the last error. */
+/**
+ * Waits until the connection takes commands; rejects after `timeoutMs`, or at once when the password is
+ * refused, with the server's address and the last error.
+ */
 export async function redisReady(redis: Redis, url: Secret, timeoutMs = 5000): Promise<Redis> {
   if (redis.status === 'ready') return redis;
   let last: Error | null = null;
   await new Promise<void>((resolve, reject) => {
-    const onError = (error: Error): void => void (last = error);
     const finish = (): void => {
       clearTimeout(timer);
       redis.off('ready', onReady).off('error', onError);
+    };
+    const fail = (): void => {
+      finish();
+      const why = last === null ? 'no answer' : withoutPassword(last.message, url);
+      reject(new Error(`Redis at ${addressOf(url)} is not ready: ${why}`));
     };
     const onReady = (): void => {
       finish();
       resolve();
     };
-    const timer = setTimeout(() => {
-      finish();
-      const why = last === null ? 'no answer' : withoutPassword(last.message, url);
-      reject(new Error(`Redis at ${addressOf(url)} is not ready after ${timeoutMs} ms: ${why}`));
-    }, timeoutMs);
+    const onError = (error: Error): void => {
+      last = error;
+      if (/^(WRONGPASS|NOAUTH|NOPERM)/.test(error.message)) fail(); // waiting does not mend it
+    };
+    const timer = setTimeout(fail, timeoutMs);
     redis.on('ready', onReady).on('error', onError);
   });
   return redis;

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,6 +21,7 @@ export class FolderInUseError extends Error {
 }
 
 const SQLITE_BUSY = 5;
+const SQLITE_CANTOPEN = 14;
 /** Keeps open locks reachable: a collected database object would let go of its lock. */
 const held = new Set<DatabaseSync>();
 
@@ -30,15 +31,19 @@ const held = new Set<DatabaseSync>();
  * that ends, so there is nothing stale to take over and no pid to mistake. `.lock.pid` only serves the message.
  */
 export async function lockFolder(folder: string, waitMs: number): Promise<FolderLock> {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  explainRefusal(folder, () => mkdirSync(folder, { recursive: true, mode: 0o700 }));
   const pidFile = path.join(folder, '.lock.pid');
   const giveUpAt = performance.now() + waitMs;
   for (;;) {
-    const database = tryLock(path.join(folder, '.lock'));
+    const database = explainRefusal(folder, () => tryLock(path.join(folder, '.lock')));
     if (database !== null) {
-      writeFileSync(`${pidFile}.new`, `${process.pid}\n`, { mode: 0o600 });
-      renameSync(`${pidFile}.new`, pidFile);
       held.add(database);
+      try {
+        explainRefusal(folder, () => notePid(pidFile));
+      } catch (error) {
+        release(database, pidFile);
+        throw error;
+      }
       return { release: () => release(database, pidFile) };
     }
     if (performance.now() >= giveUpAt) throw new FolderInUseError(folder, readPid(pidFile));
@@ -49,13 +54,30 @@ export async function lockFolder(folder: string, waitMs: number): Promise<Folder
 function tryLock(file: string): DatabaseSync | null {
   let database: DatabaseSync | null = null;
   try {
+    // Nobody else may open it: a reader could hold a lock of its own. Only made when missing, since to close a locked file
+    // anywhere in a process lets go of the process's lock.
+    if (!existsSync(file)) writeFileSync(file, '', { mode: 0o600 });
     database = new DatabaseSync(file, { timeout: 0 });
-    database.exec('BEGIN EXCLUSIVE'); // nothing is ever written: the file stays empty
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE'); // nothing is ever written: the file stays empty
     return database;
   } catch (error) {
     database?.close();
-    if ((error as { errcode?: number }).errcode === SQLITE_BUSY) return null;
-    throw new Error(`cannot lock ${path.dirname(file)}: ${(error as Error).message}`, { cause: error });
+    const { errcode } = error as { errcode?: number };
+    if (errcode === SQLITE_BUSY) return null;
+    if (errcode === SQLITE_CANTOPEN) throw Object.assign(new Error('cannot be opened'), { code: 'EACCES' });
+    throw error;
+  }
+}
+
+/** The usual reason is a data folder made by another account, by a start as root say. */
+function explainRefusal<T>(folder: string, use: () => T): T {
+  try {
+    return use();
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const hint =
+      code === 'EACCES' || code === 'EPERM' ? '; start as the account that made it, or use another folder' : '';
+    throw new Error(`${folder} cannot be locked (${message})${hint}`, { cause: error });
   }
 }
 
@@ -64,6 +86,11 @@ function release(database: DatabaseSync, pidFile: string): void {
   rmSync(pidFile, { force: true });
   held.delete(database);
   database.close();
+}
+
+function notePid(file: string): void {
+  writeFileSync(`${file}.new`, `${process.pid}\n`, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
 }
 
 function readPid(file: string): number | null {

@@ -19,10 +19,15 @@ export interface KeepListeners {
   onLost(why: string): void;
 }
 
-/** A server that lived less than this counts as a failed attempt. */
-const STABLE_MS = 10_000;
+export interface KeepPace {
+  /** A server that lived less than this counts as a failed attempt. */
+  readonly stableMs: number;
+  /** Pause before the first attempt; doubled each time, up to 3 s. */
+  readonly firstPauseMs: number;
+}
+
+const PACE: KeepPace = { stableMs: 10_000, firstPauseMs: 100 };
 const ATTEMPTS = 6;
-const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 3000;
 
 /**
@@ -33,7 +38,7 @@ export function keepRunning<S extends RunningServer>(
   first: S,
   restart: (port: number) => Promise<S>,
   listeners: KeepListeners,
-  stableMs = STABLE_MS,
+  pace: KeepPace = PACE,
 ): KeptServer {
   const { port } = first;
   const stopping = new AbortController();
@@ -52,12 +57,12 @@ export function keepRunning<S extends RunningServer>(
       const startedAt = performance.now();
       let why = await current.ended;
       if (stopping.signal.aborted) return;
-      if (performance.now() - startedAt >= stableMs) failures = 0;
+      if (performance.now() - startedAt >= pace.stableMs) failures = 0;
       const ended = why;
       await current.stop();
       current = null;
       while (current === null && failures++ < ATTEMPTS) {
-        await sleep(Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (failures - 1)), null, {
+        await sleep(Math.min(LONGEST_PAUSE_MS, pace.firstPauseMs * 2 ** (failures - 1)), null, {
           signal: stopping.signal,
         });
         const result: S | Error = await attempt();

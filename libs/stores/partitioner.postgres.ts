@@ -94,8 +94,8 @@ export class NativePartitioner implements TimePartitioner {
   }
 
   /**
-   * A partition built as a table of its own and then attached: so the parent is locked only against other changes of its
-   * structure, not against inserts, and rows waiting in DEFAULT can move in first.
+   * A partition is built as a table of its own and then attached, so that rows waiting in DEFAULT can move in first.
+   * Inserts wait for these milliseconds: one that had already chosen DEFAULT would break on its new bounds.
    */
   async #make(sql: QueryRunner, table: string, span: Span): Promise<string | null> {
     const present = await readPartitions(sql, table);
@@ -105,6 +105,7 @@ export class NativePartitioner implements TimePartitioner {
     const fallback = await defaultPartition(sql, table);
     await sql.query(`CREATE TABLE ${name} (LIKE ${table} INCLUDING ALL EXCLUDING IDENTITY EXCLUDING STATISTICS)`);
     if (fallback !== null) {
+      await sql.query(`LOCK TABLE ${table} IN SHARE ROW EXCLUSIVE MODE`);
       await sql.query(`LOCK TABLE ${fallback} IN ACCESS EXCLUSIVE MODE`);
       await sql.query(
         `WITH moved AS (DELETE FROM ${fallback} WHERE ts >= '${from}' AND ts < '${to}' RETURNING *)

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import path from 'node:path';
 import type { BootConfig } from '#libs/platform/config.js';
 import type { Secret } from '#libs/platform/secret.js';
@@ -26,7 +27,7 @@ export interface RunningStores {
    * are only reported as progress; clients reconnect by themselves. A listener that comes late is told too.
    */
   onFailure(listener: (store: string, why: string) => void): void;
-  /** Stops what was started here, at most 50 s. External stores are left alone. */
+  /** Stops what was started here: half a second as a rule, 32 s at worst. External stores are left alone. */
   stop(): Promise<void>;
 }
 
@@ -42,6 +43,11 @@ const OWNER_WAIT_MS = 2000;
  */
 export async function startStores(options: StartStoresOptions): Promise<RunningStores> {
   const lock = await lockFolder(options.dataDir, OWNER_WAIT_MS);
+  if (process.getuid?.() === 0 && statSync(options.dataDir).uid !== 0) {
+    options.onProgress?.(
+      `warning: ${options.dataDir} belongs to another account; what root makes in it that one cannot use`,
+    );
+  }
   const watch = new FailureWatch();
   const [postgres, redis, mongo] = await Promise.allSettled([
     openPostgres(options, watch),
@@ -49,9 +55,7 @@ export async function startStores(options: StartStoresOptions): Promise<RunningS
     openMongo(options),
   ]);
   const close = async (): Promise<void> => {
-    await Promise.allSettled(
-      [postgres, redis].map((opened) => (opened.status === 'fulfilled' ? opened.value.stop() : null)),
-    );
+    await Promise.allSettled([stopIfOpen(postgres), stopIfOpen(redis)]);
     lock.release();
   };
   const failed = [postgres, redis, mongo].find((opened) => opened.status === 'rejected');
@@ -69,6 +73,10 @@ export async function startStores(options: StartStoresOptions): Promise<RunningS
     onFailure: (listener) => watch.listen(listener),
     stop: close,
   };
+}
+
+async function stopIfOpen(opened: PromiseSettledResult<{ stop(): Promise<void> }>): Promise<void> {
+  if (opened.status === 'fulfilled') await opened.value.stop();
 }
 
 interface OpenPostgres {

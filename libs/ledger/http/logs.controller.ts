@@ -1,15 +1,16 @@
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
+import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import { CurrentPrincipal, Require, roleAllows, type AdminPrincipal } from '#libs/http/index.js';
 import { AppError } from '#libs/platform/errors.js';
 import { BodyReader, type ReadBodies } from '../read-bodies.js';
 import type { UsageLog } from '../store/usage-ledger.js';
 import { USAGE_LOG } from '../tokens.js';
-import { ListLogsQuery } from './logs.dto.js';
-import { toFilter, toLogItem, type LogItem } from './logs.presenter.js';
-
-const DEFAULT_LIMIT = 50;
+import { ListLogsDto } from './logs.dto.js';
+import { LogDetailDto, LogListDto } from './log-item.dto.js';
+import { toFilter, toLogItem } from './logs.presenter.js';
 
 /** The log of calls: what the ledger holds, with the bodies from the archive. */
+@ApiTags('logs')
 @Controller('api/logs')
 export class LogsController {
   constructor(
@@ -20,11 +21,9 @@ export class LogsController {
   /** Calls of the caller's organisation, newest first. */
   @Get()
   @Require('logs:read')
-  async list(
-    @CurrentPrincipal() { orgId }: AdminPrincipal,
-    @Query() query: ListLogsQuery,
-  ): Promise<{ items: LogItem[]; nextCursor: string | null }> {
-    const { limit = DEFAULT_LIMIT, cursor } = query;
+  @ApiOkResponse({ type: LogListDto })
+  async list(@CurrentPrincipal() { orgId }: AdminPrincipal, @Query() query: ListLogsDto): Promise<LogListDto> {
+    const { limit, cursor } = query;
     const page = await this.log.page({ ...toFilter(query), orgId, limit, ...(cursor === undefined ? {} : { cursor }) });
     return { items: page.rows.map(toLogItem), nextCursor: page.nextCursor };
   }
@@ -32,10 +31,8 @@ export class LogsController {
   /** One call, with the usage object as the provider sent it and, for those who may see them, its bodies. */
   @Get(':id')
   @Require('logs:read')
-  async get(
-    @CurrentPrincipal() { orgId, role }: AdminPrincipal,
-    @Param('id') id: string,
-  ): Promise<LogItem & { usageRaw: string | null } & ReadBodies> {
+  @ApiOkResponse({ type: LogDetailDto })
+  async get(@CurrentPrincipal() { orgId, role }: AdminPrincipal, @Param('id') id: string): Promise<LogDetailDto> {
     const row = await this.log.get(orgId, id);
     if (row === null) throw new AppError('not_found', { text: 'There is no such call in the log.' });
     const bodies: ReadBodies = roleAllows(role, 'logs:read_bodies')

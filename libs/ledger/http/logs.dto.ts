@@ -1,5 +1,6 @@
-import { Type } from 'class-transformer';
-import { IsInt, IsISO8601, IsOptional, IsString, Length, Matches, Max, Min } from 'class-validator';
+import { ApiPropertyOptional } from '@nestjs/swagger';
+import { IsISO8601, IsOptional, Length, Matches } from 'class-validator';
+import { ListQueryDto } from '#libs/http/index.js';
 
 /** A day (UTC) or a moment with its zone; the other forms of ISO 8601 mean different things to different readers. */
 const MOMENT = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?$/;
@@ -8,67 +9,55 @@ const VISIBLE = /^[^\p{C}]+$/u;
 const visible = { message: 'must not contain control characters' };
 
 /** Query of `GET /api/logs`. Every given filter must hold. */
-export class ListLogsQuery {
-  /** Items per page. */
-  @IsOptional()
-  @Type(() => Number)
-  @IsInt()
-  @Min(1)
-  @Max(200)
-  limit?: number;
-
-  /** `nextCursor` of the page before. */
-  @IsOptional()
-  @IsString()
-  @Length(1, 256)
-  cursor?: string;
-
-  /** Calls from this moment on (ISO 8601). */
+export class ListLogsDto extends ListQueryDto {
+  @ApiPropertyOptional({ description: 'calls from this moment on: a day or a moment with its zone' })
   @IsOptional()
   @Matches(MOMENT, moment)
   @IsISO8601({ strict: true }, moment)
   from?: string;
 
-  /** Calls before this moment (ISO 8601). */
+  @ApiPropertyOptional({ description: 'calls before this moment' })
   @IsOptional()
   @Matches(MOMENT, moment)
   @IsISO8601({ strict: true }, moment)
   to?: string;
 
-  /** Model as requested or as served. */
+  @ApiPropertyOptional({ description: 'as requested or as served' })
   @IsOptional()
   @Length(1, 512)
   @Matches(VISIBLE, visible)
   model?: string;
 
+  @ApiPropertyOptional({ description: 'name of the provider' })
   @IsOptional()
   @Length(1, 128)
   @Matches(VISIBLE, visible)
   provider?: string;
 
-  /** Id (`key_…`) or name of the virtual key. */
+  @ApiPropertyOptional({ description: 'id (key_…) or name of the virtual key' })
   @IsOptional()
   @Length(1, 256)
   @Matches(VISIBLE, visible)
   key?: string;
 
+  @ApiPropertyOptional({ description: 'name of the team' })
   @IsOptional()
   @Length(1, 256)
   @Matches(VISIBLE, visible)
   team?: string;
 
-  /** A status such as `429`, or a class such as `4xx`. */
+  @ApiPropertyOptional({ description: 'a status such as 429, or a class such as 4xx' })
   @IsOptional()
   @Matches(/^[1-9](\d\d|xx)$/, { message: 'must be a status such as 429 or a class such as 4xx' })
   status?: string;
 
-  /** Route such as `/v1/chat/completions`. */
+  @ApiPropertyOptional({ description: 'such as /v1/chat/completions' })
   @IsOptional()
   @Length(1, 256)
   @Matches(VISIBLE, visible)
   route?: string;
 
-  /** Code of our own error, such as `upstream_timeout`. */
+  @ApiPropertyOptional({ description: 'our own error, such as upstream_timeout' })
   @IsOptional()
   @Matches(/^[a-z_]{1,64}$/, { message: 'must be an error code such as upstream_timeout' })
   error?: string;

@@ -1,46 +1,10 @@
+import { idTimeMs } from '#libs/platform/ids.js';
 import { nanosToUsd } from '../cost-usd.js';
 import type { UsageFilter, UsageRow } from '../store/usage-ledger.js';
-import type { ListLogsQuery } from './logs.dto.js';
+import type { LogItemDto } from './log-item.dto.js';
+import type { ListLogsDto } from './logs.dto.js';
 
-/** One call as the API shows it (CFG-5). Token counts are `null` when the provider reported none. */
-export interface LogItem {
-  readonly id: string;
-  readonly time: string;
-  /** `settled`, `unknown` (booked at its bound) or `slice`. */
-  readonly state: string;
-  readonly route: string;
-  readonly dialect: string;
-  readonly status: number;
-  readonly upstreamStatus: number | null;
-  readonly error: string | null;
-  readonly provider: string;
-  readonly model: string;
-  readonly modelRequested: string;
-  /** Name of the virtual key. */
-  readonly key: string;
-  readonly keyId: string;
-  readonly team: string | null;
-  readonly tags: readonly string[];
-  readonly stream: boolean;
-  readonly inputTokens: number | null;
-  readonly cachedInputTokens: number | null;
-  readonly cacheWrite5mTokens: number | null;
-  readonly cacheWrite1hTokens: number | null;
-  readonly outputTokens: number | null;
-  readonly reasoningTokens: number | null;
-  readonly webSearchRequests: number | null;
-  readonly usageSource: string;
-  /** Decimal string, exact. */
-  readonly costUsd: string;
-  readonly priceVersion: string | null;
-  readonly latencyMs: number;
-  readonly firstByteMs: number | null;
-  readonly attempts: number;
-  readonly cache: string;
-  readonly traceId: string | null;
-}
-
-export function toLogItem(row: UsageRow): LogItem {
+export function toLogItem(row: UsageRow): LogItemDto {
   const { usage } = row;
   return {
     id: row.id,
@@ -78,18 +42,23 @@ export function toLogItem(row: UsageRow): LogItem {
 }
 
 /** What a validated query asks the ledger for. */
-export function toFilter(query: ListLogsQuery): UsageFilter {
+export function toFilter(query: ListLogsDto): UsageFilter {
   return {
     ...(query.from === undefined ? {} : { fromMs: Date.parse(query.from) }),
     ...(query.to === undefined ? {} : { toMs: Date.parse(query.to) }),
     ...(query.model === undefined ? {} : { model: query.model }),
     ...(query.provider === undefined ? {} : { provider: query.provider }),
-    ...(query.key === undefined ? {} : query.key.startsWith('key_') ? { keyId: query.key } : { keyName: query.key }),
+    ...(query.key === undefined ? {} : isKeyId(query.key) ? { keyId: query.key } : { keyName: query.key }),
     ...(query.team === undefined ? {} : { team: query.team }),
     ...(query.status === undefined ? {} : { status: toStatusRange(query.status) }),
     ...(query.route === undefined ? {} : { route: query.route }),
     ...(query.error === undefined ? {} : { error: query.error }),
   };
+}
+
+/** Ids of created keys, and of those declared in the file. A key may be *named* almost anything. */
+function isKeyId(text: string): boolean {
+  return text.startsWith('key_file_') || (text.startsWith('key_') && idTimeMs(text) !== null);
 }
 
 function toStatusRange(status: string): readonly [number, number] {

@@ -9,6 +9,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { canEnter, serverAccount, type ServerAccount } from './account.js';
 
@@ -28,7 +29,8 @@ const STATE_FOLDER = process.platform === 'linux' ? '/var/lib/smartflow' : '/usr
 
 /**
  * Decides where the data lies. For root the server runs under another account, which must be able to pass every parent:
- * - `folder` and its parent (the product's own data folder) get the right to pass for all (mode 0711, no listing);
+ * - `folder` and its parent (the product's own data folder) get the right to pass for all (mode 0711, no listing),
+ *   unless that is root's home itself;
  * - if something above them is closed (root's own home, say), the data goes below the system's state folder, and a file
  *   `location` in `folder` says where, for us and for the administrator.
  */
@@ -43,7 +45,7 @@ export function placeServer(folder: string): Placement {
   const here = inHome(real, real);
   if (here.account === null) return here;
   const product = path.dirname(real);
-  if (canEnter(path.dirname(product), here.account)) {
+  if (product !== os.homedir() && canEnter(path.dirname(product), here.account)) {
     letPass(product);
     letPass(real);
   }

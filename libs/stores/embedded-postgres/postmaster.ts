@@ -25,7 +25,10 @@ export interface Postmaster {
   readonly ended: Promise<string>;
 }
 
-/** Small footprint; the ledger's durability is untouched. Failing statements are not logged: they may quote values. */
+/**
+ * Small footprint; the ledger's durability is untouched. What goes wrong with a statement is told to its sender alone:
+ * in the log it would quote values.
+ */
 const SETTINGS: Readonly<Record<string, string>> = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
@@ -36,10 +39,11 @@ const SETTINGS: Readonly<Record<string, string>> = {
   wal_level: 'minimal',
   max_wal_senders: '0',
   log_checkpoints: 'off',
+  log_min_messages: 'log',
   log_min_error_statement: 'panic',
 };
 
-const READY_TIMEOUT_MS = 60_000; // recovery after a crash included
+const READY_TIMEOUT_MS = 180_000; // recovery after a crash included: seconds, on a slow disk more
 const RETRY_FOR_MS = 30_000;
 /** Refusals that pass by themselves: what a killed server left behind, and a port taken in the meantime. */
 const PASSING = [

@@ -13,6 +13,9 @@ const TICK_MS = 50;
 const INBOX_FULL_BYTES = 1 << 20;
 const INBOX_LOW_BYTES = 1 << 18;
 
+/** The engine hands out long replies in pieces: after one of this size another may follow. */
+const LARGE_WRITE_BYTES = 8192;
+
 /** Where the replies of one client go: a socket, or the host itself. */
 export interface ClientSink {
   /** False when its buffer is full; the engine then keeps further replies until `drained`. */
@@ -60,6 +63,8 @@ export class ValkeyEngine {
   #nextFd = FIRST_FD;
   #stepping = false;
   #queued = false;
+  /** The engine took or gave only a part in this round: it needs another one. */
+  #unfinished = false;
   #dead = false;
   #tick: NodeJS.Timeout | null = null;
 
@@ -162,8 +167,10 @@ export class ValkeyEngine {
     if (this.#dead || this.#stepping) return;
     this.#stepping = true;
     try {
+      this.#unfinished = false;
       this.#exports.rk_step();
       this.#exports.rk_step();
+      if (this.#unfinished) this.#wake();
     } catch (error) {
       this.halt();
       this.#onCrash(error as Error);
@@ -186,6 +193,7 @@ export class ValkeyEngine {
         const client = this.#clients.get(fd);
         if (client === undefined || client.gone) return -1;
         client.full = !client.sink.write(Buffer.from(memory().subarray(at, at + length)));
+        if (length >= LARGE_WRITE_BYTES) this.#unfinished = true;
         return length;
       },
       close: (fd: number) => {
@@ -234,6 +242,7 @@ export class ValkeyEngine {
       }
     }
     client.inboxBytes -= moved;
+    if (client.inbox.length > 0) this.#unfinished = true;
     if (client.paused && client.inboxBytes < INBOX_LOW_BYTES) {
       client.paused = false;
       client.sink.resume();

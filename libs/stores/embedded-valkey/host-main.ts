@@ -1,17 +1,16 @@
 // The process that runs the embedded Valkey: forked by wasm-server.ts, one owner per folder. It ends when its launcher
 // says so or is gone (the IPC channel closes), saving first.
-import { readdirSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { writeSync } from 'node:fs';
 import net from 'node:net';
-import path from 'node:path';
 import { lockFolder } from '../folder-lock.js';
 import { ValkeyEngine } from './engine.js';
 import type { FromHost, ToHost } from './host-messages.js';
+import { hasSnapshot, moveSnapshotAside, removeCutOffSaves, snapshotIsSound } from './snapshot-file.js';
 import { Snapshots } from './snapshots.js';
 
 type StartMessage = Extract<ToHost, { type: 'start' }>;
 
 const LOCK_WAIT_MS = 15_000; // an earlier host may still be saving
-const KEEP_DAMAGED = 3;
 const STDERR = 2;
 
 function tell(message: FromHost): void {
@@ -26,25 +25,26 @@ function logEngine(text: string): void {
   }
 }
 
-/** Boots the engine; when it cannot load its snapshot, that is moved aside and the engine starts empty. */
+/** Boots the engine; a snapshot that is damaged or that it cannot load is moved aside, and it starts empty. */
 async function bootEngine(start: StartMessage): Promise<{ engine: ValkeyEngine; movedAside: string | null }> {
+  const { folder, wasmFile } = start;
   const boot = (): Promise<ValkeyEngine> =>
-    ValkeyEngine.boot(start.wasmFile, start.folder, logEngine, (error) => {
+    ValkeyEngine.boot(wasmFile, folder, logEngine, (error) => {
       logEngine(`the engine broke down: ${error.stack ?? error.message}`);
       process.exit(1);
     });
-  const names = readdirSync(start.folder);
-  for (const name of names) if (/^temp-.*\.rdb$/.test(name)) rmSync(path.join(start.folder, name)); // cut-off saves
-  try {
-    return { engine: await boot(), movedAside: null };
-  } catch (error) {
-    if (!names.includes('dump.rdb')) throw error;
-    logEngine(`dump.rdb cannot be loaded (${(error as Error).message}): moving it aside, starting empty`);
+  removeCutOffSaves(folder);
+  let why = 'its checksum is wrong';
+  if (snapshotIsSound(folder)) {
+    try {
+      return { engine: await boot(), movedAside: null };
+    } catch (error) {
+      if (!hasSnapshot(folder)) throw error;
+      why = (error as Error).message;
+    }
   }
-  const movedAside = path.join(start.folder, `dump.rdb.damaged-${Date.now()}`);
-  renameSync(path.join(start.folder, 'dump.rdb'), movedAside);
-  const damaged = readdirSync(start.folder).filter((name) => name.startsWith('dump.rdb.damaged-'));
-  for (const name of damaged.sort().slice(0, -KEEP_DAMAGED)) rmSync(path.join(start.folder, name));
+  logEngine(`dump.rdb cannot be loaded (${why}): moving it aside, starting empty`);
+  const movedAside = moveSnapshotAside(folder);
   return { engine: await boot(), movedAside };
 }
 

@@ -75,14 +75,8 @@ export async function adoptNativeServer(
   const name = await identify(survivor.port, password, folder, survivor.pid).catch(() => null);
   const keepsPort = options.port === undefined || options.port === survivor.port;
   if (name !== null && keepsPort) {
-    return describe(
-      `${name}, taken over from an earlier start`,
-      folder,
-      survivor.pid,
-      survivor.port,
-      password,
-      processEnd(survivor.pid),
-    );
+    const ended = processEnd(survivor.pid);
+    return toServer({ ...survivor, name: `${name}, taken over from an earlier start`, folder, password, ended });
   }
   // Only where its folder could be seen is it certain that the process is ours to end.
   if (!existsSync('/proc/self/cwd') || !(await endProcess(survivor.pid, ENDINGS))) {
@@ -116,7 +110,8 @@ export async function startNativeServer(
     child.stdin?.end(configuration(folder, port, password, options.maxMemoryMb ?? DEFAULT_MAX_MEMORY_MB));
     if (await becomesReady(child, ended, port, password, folder)) {
       child.unref();
-      return describe(`${program.name} (found on PATH)`, folder, child.pid as number, port, password, ended);
+      const name = `${program.name} (found on PATH)`;
+      return toServer({ name, folder, pid: child.pid as number, port, password, ended });
     }
     const words = log.tail();
     if (DAMAGED.test(words) && !movedAside) {
@@ -198,14 +193,16 @@ function worksIn(pid: number, folder: string): boolean {
   return readlinkSync(`/proc/${pid}/cwd`) === realpathSync(folder);
 }
 
-function describe(
-  name: string,
-  folder: string,
-  pid: number,
-  port: number,
-  password: string,
-  ended: Promise<string>,
-): EmbeddedRedis {
+interface Running {
+  readonly name: string;
+  readonly folder: string;
+  readonly pid: number;
+  readonly port: number;
+  readonly password: string;
+  readonly ended: Promise<string>;
+}
+
+function toServer({ name, folder, pid, port, password, ended }: Running): EmbeddedRedis {
   let over = false;
   void ended.then(() => (over = true));
   return {

@@ -54,41 +54,42 @@ const claudeBinary = (folder: string): string =>
 const codexScript = (folder: string): string => path.join(folder, 'node_modules/@openai/codex/bin/codex.js');
 
 /** A clean home and working directory, an environment with nothing in it that the client could find its way out with. */
-async function inCleanHome(use: (home: string, env: NodeJS.ProcessEnv) => Promise<void>): Promise<void> {
+async function inCleanHome<T>(use: (home: string, env: NodeJS.ProcessEnv) => Promise<T>): Promise<T> {
   const home = await mkdtemp(path.join(os.tmpdir(), 'sf-client-'));
   try {
     await mkdir(path.join(home, 'work'));
     const path_ = `${path.dirname(process.execPath)}:${process.env.PATH ?? ''}`;
-    await use(home, { HOME: home, PATH: path_, TERM: 'dumb', LANG: 'C.UTF-8', NO_PROXY: '127.0.0.1' });
+    return await use(home, { HOME: home, PATH: path_, TERM: 'dumb', LANG: 'C.UTF-8', NO_PROXY: '127.0.0.1' });
   } finally {
     await rm(home, { recursive: true, force: true });
   }
 }
 
-async function claude(
-  folder: string,
-  gateway: Gateway,
-  model: string,
-  prompt: string,
-  more: readonly string[],
-  auth: NodeJS.ProcessEnv,
-): Promise<Ended> {
-  let ended: Ended | null = null;
-  await inCleanHome(async (home, env) => {
+interface ClaudeRun {
+  readonly folder: string;
+  readonly gateway: Gateway;
+  readonly model: string;
+  readonly prompt: string;
+  readonly args?: readonly string[];
+  /** Where the key stands; default `ANTHROPIC_API_KEY`. */
+  readonly auth?: NodeJS.ProcessEnv;
+}
+
+async function claude({ folder, gateway, model, prompt, args = [], auth }: ClaudeRun): Promise<Ended> {
+  return inCleanHome((home, env) => {
     const settings = {
       ...env,
       ANTHROPIC_BASE_URL: `${gateway.url}/anthropic`,
       ANTHROPIC_MODEL: model,
       ANTHROPIC_SMALL_FAST_MODEL: model,
       CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
-      ...auth,
+      ...(auth ?? { ANTHROPIC_API_KEY: gateway.key }),
     };
-    ended = await run(claudeBinary(folder), ['-p', prompt, '--output-format', 'json', ...more], {
+    return run(claudeBinary(folder), ['-p', prompt, '--output-format', 'json', ...args], {
       cwd: path.join(home, 'work'),
       env: settings,
     });
   });
-  return ended as unknown as Ended;
 }
 
 function resultOf(ended: Ended): { readonly result: string; readonly num_turns: number; readonly is_error: boolean } {
@@ -97,28 +98,24 @@ function resultOf(ended: Ended): { readonly result: string; readonly num_turns: 
 }
 
 async function codex(folder: string, gateway: Gateway, model: string, prompt: string): Promise<Ended> {
-  let ended: Ended | null = null;
-  await inCleanHome(async (home, env) => {
+  return inCleanHome(async (home, env) => {
     await mkdir(path.join(home, '.codex'));
-    const config = `model = "${model}"\nmodel_provider = "gw"\n[model_providers.gw]\nname = "gateway"\nbase_url = "${gateway.url}/v1"\nenv_key = "GW_KEY"\nwire_api = "responses"\n`;
+    const provider = `name = "gateway"\nbase_url = "${gateway.url}/v1"\nenv_key = "GW_KEY"\nwire_api = "responses"\n`;
+    const config = `model = "${model}"\nmodel_provider = "gw"\n[model_providers.gw]\n${provider}`;
     await writeFile(path.join(home, '.codex/config.toml'), config);
     const last = path.join(home, 'last.txt');
-    const args = [
-      codexScript(folder),
-      'exec',
+    const flags = [
       '--skip-git-repo-check',
       '--dangerously-bypass-approvals-and-sandbox',
       '--output-last-message',
       last,
-      prompt,
     ];
-    const done = await run(process.execPath, args, {
+    const ended = await run(process.execPath, [codexScript(folder), 'exec', ...flags, prompt], {
       cwd: path.join(home, 'work'),
       env: { ...env, GW_KEY: gateway.key },
     });
-    ended = { ...done, stdout: existsSync(last) ? await readFile(last, 'utf8') : done.stdout };
+    return { ...ended, stdout: existsSync(last) ? await readFile(last, 'utf8') : ended.stdout };
   });
-  return ended as unknown as Ended;
 }
 
 /** Claude Code and Codex, offline: a plain answer and a tool round trip each. */
@@ -129,7 +126,7 @@ export function commandLineChecks(folder: string): readonly Check[] {
       name: 'plain answer, with ANTHROPIC_API_KEY and with ANTHROPIC_AUTH_TOKEN',
       async run(gateway) {
         for (const auth of [{ ANTHROPIC_API_KEY: gateway.key }, { ANTHROPIC_AUTH_TOKEN: gateway.key }]) {
-          const answer = resultOf(await claude(folder, gateway, 'cc-plain', 'say hi', [], auth));
+          const answer = resultOf(await claude({ folder, gateway, model: 'cc-plain', prompt: 'say hi', auth }));
           assert.equal(answer.is_error, false);
           assert.match(answer.result, /Hello from the fake model/);
         }
@@ -140,9 +137,7 @@ export function commandLineChecks(folder: string): readonly Check[] {
       name: 'tool round trip: the model asks for Bash, gets its output and answers',
       async run(gateway) {
         const answer = resultOf(
-          await claude(folder, gateway, 'cc-tool', 'run it', ['--allowedTools', 'Bash'], {
-            ANTHROPIC_API_KEY: gateway.key,
-          }),
+          await claude({ folder, gateway, model: 'cc-tool', prompt: 'run it', args: ['--allowedTools', 'Bash'] }),
         );
         assert.equal(answer.num_turns, 2);
         assert.match(answer.result, /tool said: smartflow-proof/);
@@ -153,9 +148,8 @@ export function commandLineChecks(folder: string): readonly Check[] {
       name: 'a wrong key: one clear line, no retries',
       async run(gateway) {
         const started = performance.now();
-        const ended = await claude(folder, { ...gateway, key: 'sk-sf-wrong' }, 'cc-plain', 'say hi', [], {
-          ANTHROPIC_API_KEY: 'sk-sf-wrong',
-        });
+        const wrong = { ...gateway, key: 'sk-sf-wrong' };
+        const ended = await claude({ folder, gateway: wrong, model: 'cc-plain', prompt: 'say hi' });
         assert.match(ended.stdout + ended.stderr, /API key is not valid/);
         assert.ok(performance.now() - started < 20_000);
       },

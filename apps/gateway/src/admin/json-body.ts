@@ -70,12 +70,21 @@ function checkKeys(value: object, path: string, budget: { left: number }): void 
     const at = Array.isArray(value) ? `${path}[${name}]` : path === '' ? name : `${path}.${name}`;
     if (--budget.left < 0)
       throw new AppError('invalid_request', { text: `The request body has more than ${MAX_KEYS} values.` });
-    if (name === '__proto__' || name === 'prototype' || name === 'constructor') {
-      throw new AppError('invalid_request', {
-        text: `The field name "${name}" is not allowed.`,
-        param: at.slice(0, 200),
-      });
-    }
+    checkName(name, at);
     if (typeof inner === 'object' && inner !== null) checkKeys(inner, at, budget);
   }
+}
+
+/**
+ * Names that objects have by themselves are refused everywhere: `__proto__` and `constructor` lead to prototypes, and what
+ * turns bodies into DTOs silently drops the others.
+ */
+function checkName(name: string, path: string): void {
+  if (!(name in Object.prototype) && name !== 'prototype') return;
+  throw new AppError('invalid_request', { text: `The name "${name}" is not allowed.`, param: path.slice(0, 200) });
+}
+
+/** The same for the parameters of a query. @throws AppError `invalid_request` */
+export function checkQueryNames(query: unknown): void {
+  for (const name of Object.keys((query ?? {}) as object)) checkName(name, name);
 }

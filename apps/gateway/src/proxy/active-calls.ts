@@ -4,36 +4,50 @@ import type { AbortReason } from './upstream-call.js';
 export interface ActiveCall {
   readonly startedMs: number;
   readonly totalMs: number;
+  /** Since when its caller has not read on; `null` while it reads. */
+  readonly pausedSinceMs: number | null;
+  /** Where `ActiveCalls` keeps the call; nobody else's business. */
+  activeAt: number;
   abort(reason: AbortReason): void;
 }
 
 const SWEEP_MS = 1000;
+const MAX_PAUSE_MS = 120_000;
 
 /**
  * The calls under way: one sweep a second ends those beyond their total time (a timer per call would cost more than the
  * second matters), and shutting down waits for the set to become empty.
  */
 export class ActiveCalls {
-  readonly #calls = new Set<ActiveCall>();
+  // An array, not a Set: a Set with this much coming and going drags dead calls, buffers included, into the old generation
+  // (the tables it outgrew still point at them), and collecting them costs more than all stages together.
+  readonly #calls: ActiveCall[] = [];
   readonly #sweep = setInterval(() => this.#endOverdue(), SWEEP_MS).unref();
   #onEmpty: (() => void) | null = null;
 
   get size(): number {
-    return this.#calls.size;
+    return this.#calls.length;
   }
 
   add(call: ActiveCall): void {
-    this.#calls.add(call);
+    call.activeAt = this.#calls.length;
+    this.#calls.push(call);
   }
 
   delete(call: ActiveCall): void {
-    this.#calls.delete(call);
-    if (this.#calls.size === 0) this.#onEmpty?.();
+    if (this.#calls[call.activeAt] !== call) return;
+    // The last one takes its place.
+    const last = this.#calls.pop() as ActiveCall;
+    if (last !== call) {
+      last.activeAt = call.activeAt;
+      this.#calls[call.activeAt] = last;
+    }
+    if (this.#calls.length === 0) this.#onEmpty?.();
   }
 
   /** Resolves when no call is left; calls still running after `drainMs` are ended with an error event (`draining`). */
   async drain(drainMs: number): Promise<void> {
-    if (this.#calls.size > 0) {
+    if (this.#calls.length > 0) {
       const empty = new Promise<void>((resolve) => (this.#onEmpty = resolve));
       const timer = setTimeout(() => this.#abortAll(), drainMs);
       await empty;
@@ -43,11 +57,15 @@ export class ActiveCalls {
   }
 
   #abortAll(): void {
-    for (const call of this.#calls) call.abort('draining');
+    for (const call of [...this.#calls]) call.abort('draining');
   }
 
   #endOverdue(): void {
     const now = performance.now();
-    for (const call of this.#calls) if (now - call.startedMs > call.totalMs) call.abort('upstream_timeout');
+    for (const call of [...this.#calls]) {
+      if (now - call.startedMs > call.totalMs) call.abort('upstream_timeout');
+      // A caller that stays but does not read holds its upstream and our memory: it counts as gone.
+      else if (call.pausedSinceMs !== null && now - call.pausedSinceMs > MAX_PAUSE_MS) call.abort('client_gone');
+    }
   }
 }

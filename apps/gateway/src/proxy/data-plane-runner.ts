@@ -12,8 +12,12 @@ import type { LiveSettings } from '../live-settings.js';
 import { ActiveCalls } from './active-calls.js';
 import { compileConfig, snapshotOf, type CompiledConfig } from './compile-snapshot.js';
 import type { DataPlane } from './data-plane.js';
+import { HeldBytes } from './held-bytes.js';
 import { ProxyMetrics } from './proxy-metrics.js';
 import { UpstreamPools } from './upstream-pools.js';
+
+const MAX_CAPTURED_BYTES = 64 * 1024 * 1024;
+const MAX_BODIES_BYTES = 512 * 1024 * 1024;
 
 export interface DataPlaneParts {
   readonly settings: LiveSettings;
@@ -53,6 +57,9 @@ export class DataPlaneRunner {
       pools: new UpstreamPools(() => this.#egress),
       usage: parts.usage,
       bodies: live.archive.bodies ? parts.bodies : null,
+      heldCaptures: new HeldBytes(MAX_CAPTURED_BYTES),
+      bodyLimitBytes: config.boot.bodyLimitBytes,
+      heldBodies: new HeldBytes(MAX_BODIES_BYTES),
       prices,
       active,
       metrics: new ProxyMetrics(active),

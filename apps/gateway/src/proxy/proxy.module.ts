@@ -1,6 +1,6 @@
 import { Module, type OnApplicationShutdown } from '@nestjs/common';
 import { readPepper } from '#libs/keys-budgets/index.js';
-import { RedisBodySink, RedisUsageSink } from '#libs/ledger/index.js';
+import { observeSinks, RedisBodySink, RedisUsageSink } from '#libs/ledger/index.js';
 import { newId } from '#libs/platform/ids.js';
 import type { Logger } from '#libs/platform/logger.js';
 import { startDemoProvider } from '#libs/providers/demo/index.js';
@@ -37,17 +37,20 @@ async function startDataPlane(
   urls: StoreUrls,
   log: Logger,
 ): Promise<DataPlaneLife> {
-  // A connection of its own: a slow ledger must not slow counters and registry.
-  const redis = createRedis(urls.redis, 'background');
-  const usage = new RedisUsageSink({ redis, writer: newId('inst'), logger: log });
-  const bodies = new RedisBodySink({ redis, logger: log, maxBodyBytes: settings.live.archive.maxBodyBytes });
+  // Connections of their own: large bodies must not delay usage events, nor either of them counters and registry.
+  const connections = [createRedis(urls.redis, 'background'), createRedis(urls.redis, 'background')] as const;
+  const usage = new RedisUsageSink({ redis: connections[0], writer: newId('inst'), logger: log });
+  const { maxBodyBytes } = settings.live.archive;
+  const bodies = new RedisBodySink({ redis: connections[1], logger: log, maxBodyBytes });
+  observeSinks(usage, bodies);
+  settings.subscribe(({ archive }) => bodies.setMaxBodyBytes(archive.maxBodyBytes));
   const demo = await startDemoProvider();
   const pepper = await readPepper(source, 'key');
   const runner = new DataPlaneRunner({ settings, feed, pepper, usage, bodies, demo, log });
   return new DataPlaneLife(runner, async () => {
     await usage.close(FLUSH_DEADLINE_MS);
     await bodies.close(FLUSH_DEADLINE_MS);
-    redis.disconnect();
+    for (const redis of connections) redis.disconnect();
     await demo.stop();
   });
 }

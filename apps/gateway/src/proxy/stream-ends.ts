@@ -2,7 +2,8 @@ import type { StreamEnds } from '#libs/dialects/index.js';
 
 /** Usage and the proper end of a stream stand in its last bytes; Anthropic's input usage in the first. */
 const TAIL_BYTES = 8 * 1024;
-const HEAD_BYTES = 4 * 1024;
+const HEAD_BYTES = 16 * 1024;
+const USAGE = Buffer.from('"usage"');
 const NOTHING = Buffer.alloc(0);
 
 /** Remembers the first bytes of a stream (when asked to) and at least its last 8 KiB, without copying. */
@@ -19,8 +20,9 @@ export class EndsOfStream {
   push(block: Buffer): void {
     if (this.#wantsHead) {
       // A copy: a view would keep the whole chunk alive for as long as the stream lasts.
-      this.#head = Buffer.from(block.subarray(0, HEAD_BYTES));
-      this.#wantsHead = false;
+      this.#head = Buffer.concat([this.#head, block.subarray(0, HEAD_BYTES - this.#head.length)]);
+      // Comments and pings may come before the event that has the usage.
+      this.#wantsHead = this.#head.length < HEAD_BYTES && !this.#head.includes(USAGE);
     }
     this.#tail.push(block);
     this.#tailBytes += block.length;

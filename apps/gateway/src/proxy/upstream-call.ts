@@ -1,13 +1,15 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { withoutUsageChunk } from '#libs/dialects/index.js';
+import { nanosToUsd } from '#libs/ledger/index.js';
 import { AppError, type ErrorCode } from '#libs/platform/errors.js';
+import { AnswerCapture } from './capture.js';
 import type { DataPlane } from './data-plane.js';
 import type { Exchange } from './exchange.js';
 import { answerError } from './refuse.js';
 import { answerHeaders, type OutgoingHeaders } from './response-headers.js';
 import { scrub } from './scrub.js';
-import { nanosToUsd, priceOf, settle, type Outcome } from './settle.js';
+import { priceOf, settle, type Outcome } from './settle.js';
 import { SseBlocks } from './sse-blocks.js';
 import { EndsOfStream } from './stream-ends.js';
 import { upstreamError } from './upstream-error.js';
@@ -31,24 +33,23 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | null = null;
   #abortReason: AbortReason | null = null;
   #over = false;
+  activeAt = -1;
+  #retryAfter: string | null = null;
   #mode: Mode = 'whole';
   #headers: OutgoingHeaders = {};
   #blocks: SseBlocks | null = null;
   #ends: EndsOfStream | null = null;
   #parts: Buffer[] = [];
   #partsBytes = 0;
-  #waitsForDrain = false;
-  /** Copies of what the caller got, for the archive; cut at its limit. */
-  #captured: Buffer[] | null;
-  #capturedBytes = 0;
+  #pausedSinceMs: number | null = null;
+  readonly #capture: AnswerCapture | null;
 
   constructor(exchange: Exchange, plane: DataPlane) {
     this.#exchange = exchange;
     this.#plane = plane;
-    this.#captured = plane.bodies === null ? null : [];
+    this.#capture = plane.bodies === null ? null : new AnswerCapture(plane);
     plane.active.add(this);
     exchange.response.on('close', this.#onClientClose);
-    exchange.response.on('drain', this.#onDrain);
   }
 
   get startedMs(): number {
@@ -57,6 +58,11 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
 
   get totalMs(): number {
     return this.#exchange.target?.provider.timeouts.totalMs ?? 0;
+  }
+
+  /** Since when the caller has not read on (monotonic ms); `null` while it reads. */
+  get pausedSinceMs(): number | null {
+    return this.#pausedSinceMs;
   }
 
   /** Ends the call from our side; the caller gets what the reason asks for. */
@@ -72,11 +78,19 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     if (!this.#exchange.response.writableFinished) this.abort('client_gone');
   };
 
-  #onDrain = (): void => {
-    if (!this.#waitsForDrain) return;
-    this.#waitsForDrain = false;
-    this.#controller?.resume();
-  };
+  get #credentials(): readonly Buffer[] {
+    return this.#exchange.target?.provider.credentials ?? [];
+  }
+
+  #pause(): void {
+    if (this.#pausedSinceMs !== null) return;
+    this.#pausedSinceMs = performance.now();
+    this.#controller?.pause();
+    this.#exchange.response.once('drain', () => {
+      this.#pausedSinceMs = null;
+      this.#controller?.resume();
+    });
+  }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
@@ -84,13 +98,48 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    try {
+      this.#start(controller, status, headers);
+    } catch (error) {
+      this.#brokenByUs(error);
+    }
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    try {
+      this.#take(chunk);
+    } catch (error) {
+      this.#brokenByUs(error);
+    }
+  }
+
+  onResponseEnd(): void {
+    if (this.#over) return;
+    try {
+      if (this.#mode === 'whole') this.#endWhole();
+      else if (this.#mode === 'events') this.#endEvents();
+      else this.#endRaw();
+    } catch (error) {
+      this.#brokenByUs(error);
+    }
+  }
+
+  /** A fault of ours in the middle of a call: it must still end, with a row, and be seen. */
+  #brokenByUs(error: unknown): void {
+    this.#plane.log.error({ requestId: this.#exchange.id, err: error }, 'an answer could not be passed on');
+    if (this.#over) return;
+    this.#fail(error instanceof AppError ? error : new AppError('internal', { cause: error }));
+    this.#controller?.abort(new Error('internal'));
+  }
+
+  #start(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     const exchange = this.#exchange;
     if (status < 200) return;
     exchange.upstreamStatus = status;
-    const type = headers['content-type'] ?? '';
-    const isEvents = type.startsWith('text/event-stream');
-    if ((status >= 300 && status < 400) || !(isEvents || type === '' || type.includes('json'))) {
-      // A redirect would show the upstream's host; a page of HTML is no answer in any dialect.
+    const isEvents = mediaType(headers).startsWith('text/event-stream');
+    if (!isReadable(status, headers, isEvents)) {
+      // What can be kept of an error without its text: SDKs back off by status and by this header.
+      this.#retryAfter = status >= 400 ? (headers['retry-after'] ?? null) : null;
       this.#abortReason = 'upstream_invalid';
       controller.abort(new Error('upstream_invalid'));
       return;
@@ -106,7 +155,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     }
   }
 
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  #take(chunk: Buffer): void {
     const exchange = this.#exchange;
     if (exchange.firstByteMs === null) exchange.firstByteMs = performance.now() - exchange.startedMs;
     if (this.#mode === 'events') {
@@ -119,13 +168,6 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
       this.#partsBytes += chunk.length;
       if (this.#partsBytes > WHOLE_LIMIT_BYTES) this.#becomeRaw();
     }
-  }
-
-  onResponseEnd(): void {
-    if (this.#over) return;
-    if (this.#mode === 'whole') this.#endWhole();
-    else if (this.#mode === 'events') this.#endEvents();
-    else this.#endRaw();
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
@@ -141,16 +183,17 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   #sendEvents(block: Buffer): void {
     (this.#ends as EndsOfStream).push(block);
     const visible = this.#exchange.hideUsageChunk ? withoutUsageChunk(block) : block;
-    if (visible.length > 0) this.#write(visible);
+    if (visible.length > 0) this.#write(scrub(visible, this.#credentials));
   }
 
   #sendRaw(chunk: Buffer): void {
     (this.#ends ??= new EndsOfStream(false)).push(chunk);
-    this.#write(chunk);
+    this.#write((this.#exchange.upstreamStatus ?? 0) < 400 ? chunk : scrub(chunk, this.#credentials));
   }
 
   /** The answer is too large to be held: from here on its bytes go out as they come. */
   #becomeRaw(): void {
+    if (!looksLikeJson(this.#parts[0] as Buffer)) throw new AppError('upstream_invalid');
     this.#mode = 'raw';
     for (const part of this.#parts) this.#sendRaw(part);
     this.#parts = [];
@@ -160,31 +203,22 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     const { response, upstreamStatus } = this.#exchange;
     // The status line waits for the first content: until then a failure can still become a proper error.
     if (!response.headersSent) response.writeHead(upstreamStatus as number, this.#headers);
-    this.#capture(bytes);
-    if (!response.write(bytes)) {
-      this.#waitsForDrain = true;
-      this.#controller?.pause();
-    }
-  }
-
-  #capture(bytes: Buffer): void {
-    if (this.#captured === null) return;
-    const room = (this.#plane.bodies?.maxBodyBytes ?? 0) - this.#capturedBytes;
-    this.#capturedBytes += bytes.length;
-    if (room > 0) this.#captured.push(room < bytes.length ? bytes.subarray(0, room) : bytes);
+    this.#capture?.push(bytes);
+    if (!response.write(bytes)) this.#pause();
   }
 
   #endWhole(): void {
     const exchange = this.#exchange;
     const status = exchange.upstreamStatus as number;
-    let body = this.#parts.length === 1 ? (this.#parts[0] as Buffer) : Buffer.concat(this.#parts);
-    if (status >= 400) body = scrub(body, exchange.target?.provider.credentials ?? []);
+    const received = this.#parts.length === 1 ? (this.#parts[0] as Buffer) : Buffer.concat(this.#parts);
+    if (status !== 204 && !looksLikeJson(received)) return this.#fail(new AppError('upstream_invalid'));
+    const body = scrub(received, this.#credentials);
     const { dialect } = exchange.endpoint;
     const usage = status < 300 ? dialect.usageOfBody(exchange.operation ?? 'chat', body) : null;
     const price = priceOf(exchange, this.#plane, usage);
-    if (price.priceVersion !== null) this.#headers['x-smartflow-cost-usd'] = nanosToUsd(price.costNanos);
+    if (price.priceVersion !== null) this.#headers['x-smartflow-cost-usd'] = nanosToUsd(BigInt(price.costNanos));
     this.#headers['content-length'] = body.length;
-    this.#capture(body);
+    this.#capture?.push(body);
     exchange.response.writeHead(status, this.#headers);
     exchange.response.end(body);
     this.#settle({ usage, price, complete: true, error: null });
@@ -222,12 +256,17 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     const exchange = this.#exchange;
     const { response } = exchange;
     const usage = this.#usageSoFar();
-    if (this.#abortReason === 'client_gone') return this.#settle({ usage, complete: false, error: 'client_gone' });
+    if (this.#abortReason === 'client_gone') {
+      // Many clients close as soon as they have read the last event: then nothing is missing.
+      const complete = this.#ends !== null && this.#isOver();
+      return this.#settle({ usage, complete, error: complete ? null : 'client_gone' });
+    }
     if (!response.headersSent) {
-      answerError(exchange, this.#plane, error);
+      const status = exchange.upstreamStatus ?? 0;
+      answerError(exchange, this.#plane, error, status >= 400 ? { status, retryAfter: this.#retryAfter } : null);
     } else if (this.#mode === 'events') {
       const frames = exchange.endpoint.dialect.renderStreamError(exchange.operation ?? 'chat', error);
-      this.#capture(Buffer.from(frames));
+      this.#capture?.push(Buffer.from(frames));
       response.end(frames);
     } else {
       response.destroy(); // no frame can follow half a JSON body: the broken connection is the error
@@ -244,17 +283,36 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     return this.#ends === null ? null : dialect.usageOfStream(this.#exchange.operation ?? 'chat', this.#ends.ends());
   }
 
-  #takeCapture(): { readonly body: Buffer; readonly truncated: boolean } | null {
-    if (this.#captured === null) return null;
-    const body = Buffer.concat(this.#captured);
-    return { body, truncated: body.length < this.#capturedBytes };
+  #isOver(): boolean {
+    const { tail } = (this.#ends as EndsOfStream).ends();
+    return this.#exchange.endpoint.dialect.endingOf(this.#exchange.operation ?? 'chat', tail) === 'done';
   }
 
   #settle(outcome: Omit<Outcome, 'captured'>): void {
     this.#over = true;
-    this.#exchange.response.off('close', this.#onClientClose);
-    this.#exchange.response.off('drain', this.#onDrain);
-    settle(this.#exchange, this.#plane, { ...outcome, captured: this.#takeCapture() });
+    settle(this.#exchange, this.#plane, { ...outcome, captured: this.#capture?.take() ?? null });
     this.#plane.active.delete(this);
   }
+}
+
+/**
+ * Whether an answer can be passed on. A redirect would show the upstream's host, a page of HTML is no answer in any dialect,
+ * and of a compressed one (we asked for none) neither usage nor end could be read.
+ */
+function isReadable(status: number, headers: IncomingHttpHeaders, isEvents: boolean): boolean {
+  if (status >= 300 && status < 400) return false;
+  const type = mediaType(headers);
+  return (
+    (headers['content-encoding'] ?? 'identity') === 'identity' && (isEvents || type === '' || type.includes('json'))
+  );
+}
+
+/** In lower case; of a header that came twice, both. */
+function mediaType(headers: IncomingHttpHeaders): string {
+  return String(headers['content-type'] ?? '').toLowerCase();
+}
+
+/** Whether the first character that is no space can begin a JSON text; what says it is JSON need not be. */
+function looksLikeJson(body: Buffer): boolean {
+  return /^\s*[[{"\d\-tfn]/.test(body.toString('latin1', 0, 256));
 }
