@@ -162,7 +162,7 @@ describe('budgets of one process', () => {
     const set = compile(budget('a', 1e9), budget('b', 1e9));
     await sleep(30); // registered
     const before = store.sent.length;
-    const outcomes = await Promise.all(Array.from({ length: 50 }, () => admit(set, 1_000_000)));
+    const outcomes = await Promise.all(Array.from({ length: 50 }, async () => admit(set, 1_000_000)));
     expect(outcomes.every((outcome) => outcome.ok)).toBe(true);
     const asking = store.sent.slice(before).filter(({ requests }) => requests.length > 0);
     expect(asking).toHaveLength(1);
