@@ -1,7 +1,7 @@
 import net from 'node:net';
 
 const HEAD_END = Buffer.from('\r\n\r\n');
-const LENGTH = Buffer.from('ontent-length: ');
+const LENGTH = Buffer.from('ength: '); // of content-length, however it is capitalised
 const LAST_CHUNK = Buffer.from('0\r\n\r\n');
 
 export interface CallerEvents {

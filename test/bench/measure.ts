@@ -33,7 +33,9 @@ export async function measure(
   await ends.prepare(specOf(row, load, limit));
   const before = cpuMs(row.pid);
   const waitedBefore = waitedMs(row.pid);
-  const result = await ends.run(limit.windowMs + LATE_MS);
+  const result = await ends.run(limit.windowMs + LATE_MS).catch((error: unknown) => {
+    throw new Error(`${row.name} under ${load.name}`, { cause: error });
+  });
   await new Promise((resolve) => setTimeout(resolve, AFTERMATH_MS));
   const spent = cpuMs(row.pid) - before;
   const waited = waitedMs(row.pid) - waitedBefore;
