@@ -5,6 +5,7 @@ import { bundledPriceTable } from '#libs/pricing/index.js';
 import { compileProvider, type Provider } from '#libs/providers/index.js';
 import { ModelIndex } from '#libs/routing/index.js';
 import { ActiveCalls } from '../../apps/gateway/src/proxy/active-calls.js';
+import { DrainRoom } from '../../apps/gateway/src/proxy/client-gone.js';
 import type { DataPlane } from '../../apps/gateway/src/proxy/data-plane.js';
 import { ProxyMetrics } from '../../apps/gateway/src/proxy/proxy-metrics.js';
 import { UpstreamPools } from '../../apps/gateway/src/proxy/upstream-pools.js';
@@ -36,6 +37,7 @@ function benchProvider(origin: string): Provider {
     headers: {},
     models: [],
     timeouts: { connectMs: 10_000, firstByteMs: hourMs, idleMs: hourMs, totalMs: hourMs },
+    clientGone: { action: 'cancel', maxBytes: 0, maxMs: 0 },
   } as const;
   return compileProvider(config, null) as Provider;
 }
@@ -43,6 +45,7 @@ function benchProvider(origin: string): Provider {
 /** A data plane that lets everybody in and keeps nothing; its one provider is the fake upstream. */
 export function openPlane(origin: string): DataPlane {
   const active = new ActiveCalls();
+  const drains = new DrainRoom(0);
   const policy = new EgressPolicy(['127.0.0.0/8']);
   return {
     snapshot: {
@@ -62,7 +65,8 @@ export function openPlane(origin: string): DataPlane {
     bodies: null,
     prices: bundledPriceTable(),
     active,
-    metrics: new ProxyMetrics(active),
+    drains,
+    metrics: new ProxyMetrics(active, drains),
     log: createLogger({ level: 'error', name: 'bench' }),
   };
 }

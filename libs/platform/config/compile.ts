@@ -34,6 +34,7 @@ export function compileBoot(file: ConfigFile, overrides: Overrides, folders: Fol
     },
     drainMs: file.limits?.drain_ms ?? 120_000,
     bodyLimitBytes: file.limits?.body_bytes ?? 20_971_520,
+    clientGoneCalls: file.limits?.client_gone_calls ?? 64,
     logLevel: overrides.logLevel ?? file.log?.level ?? 'info',
     readyFile: overrides.readyFile === null ? null : resolve(folders.working, overrides.readyFile),
   };
@@ -102,6 +103,11 @@ function compileProvider(name: string, provider: Written<'providers'>[string]): 
     headers: Object.fromEntries(headers.map(([header, value]) => [header.toLowerCase(), new Secret(value)])),
     models: [...(provider.models ?? [])],
     timeouts: compileTimeouts(provider.timeouts),
+    clientGone: {
+      action: provider.on_client_gone ?? 'cancel',
+      maxBytes: provider.client_gone_bytes ?? 16_777_216,
+      maxMs: provider.client_gone_ms ?? 120_000,
+    },
   };
 }
 

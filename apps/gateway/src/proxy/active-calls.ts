@@ -2,8 +2,8 @@ import type { AbortReason } from './upstream-call.js';
 
 /** What is known of a call under way. */
 export interface ActiveCall {
-  readonly startedMs: number;
-  readonly totalMs: number;
+  /** Monotonic ms at which it has taken too long. */
+  readonly deadlineMs: number;
   /** Where `ActiveCalls` keeps the call; nobody else's business. */
   activeAt: number;
   abort(reason: AbortReason): void;
@@ -59,6 +59,6 @@ export class ActiveCalls {
 
   #endOverdue(): void {
     const now = performance.now();
-    for (const call of [...this.#calls]) if (now - call.startedMs > call.totalMs) call.abort('upstream_timeout');
+    for (const call of [...this.#calls]) if (now > call.deadlineMs) call.abort('upstream_timeout');
   }
 }

@@ -10,6 +10,7 @@ import type { DemoAddress } from '#libs/providers/index.js';
 import type { RegistryFeed, RegistryState } from '#libs/registry/index.js';
 import type { LiveSettings } from '../live-settings.js';
 import { ActiveCalls } from './active-calls.js';
+import { DrainRoom } from './client-gone.js';
 import { compileConfig, snapshotOf, type CompiledConfig } from './compile-snapshot.js';
 import type { DataPlane } from './data-plane.js';
 import { ProxyMetrics } from './proxy-metrics.js';
@@ -46,6 +47,7 @@ export class DataPlaneRunner {
     const prices = bundledPriceTable();
     this.#config = compileConfig(live, parts.demo, prices);
     const active = new ActiveCalls();
+    const drains = new DrainRoom(config.boot.clientGoneCalls);
     this.plane = {
       snapshot: this.#snapshot(this.#config, parts.feed.current()),
       draining: false,
@@ -55,7 +57,8 @@ export class DataPlaneRunner {
       bodies: live.archive.bodies ? parts.bodies : null,
       prices,
       active,
-      metrics: new ProxyMetrics(active),
+      drains,
+      metrics: new ProxyMetrics(active, drains),
       log: parts.log,
     };
     parts.settings.subscribe((next) => this.#reconfigure(next));

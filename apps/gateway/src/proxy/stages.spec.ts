@@ -39,6 +39,7 @@ function provider(config: Partial<ProviderConfig> & Pick<ProviderConfig, 'name' 
       headers: {},
       models: [],
       timeouts: { connectMs: 1, firstByteMs: 1, idleMs: 1, totalMs: 1 },
+      clientGone: { action: 'cancel', maxBytes: 0, maxMs: 0 },
       ...config,
     },
     null,

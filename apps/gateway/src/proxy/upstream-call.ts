@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { withoutUsageChunk } from '#libs/dialects/index.js';
 import { AppError, type ErrorCode } from '#libs/platform/errors.js';
+import type { ClientGoneEnd } from './client-gone.js';
 import type { DataPlane } from './data-plane.js';
 import type { Exchange } from './exchange.js';
 import { answerError } from './refuse.js';
@@ -23,7 +24,7 @@ export type AbortReason = 'client_gone' | Extract<ErrorCode, 'upstream_timeout' 
 
 /**
  * Stage 8: one upstream call, as an undici dispatch handler that writes into the caller's response. No streams and no
- * closures per chunk: this is the hot path (ADR 0003). It ends in exactly one `settle`.
+ * closures per chunk: this is the hot path (ADR 0003). It ends in exactly one `settle`, also when the caller has left.
  */
 export class UpstreamCall implements Dispatcher.DispatchHandler {
   readonly #exchange: Exchange;
@@ -31,7 +32,12 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | null = null;
   #abortReason: AbortReason | null = null;
   #over = false;
+  /** The caller left and the answer is read for its usage alone: nothing is written any more. */
+  #isDraining = false;
+  /** Bytes that may still come while draining. */
+  #drainableBytes = 0;
   activeAt = -1;
+  deadlineMs: number;
   #mode: Mode = 'whole';
   #headers: OutgoingHeaders = {};
   #blocks: SseBlocks | null = null;
@@ -47,16 +53,9 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     this.#exchange = exchange;
     this.#plane = plane;
     this.#captured = plane.bodies === null ? null : [];
+    this.deadlineMs = exchange.startedMs + (exchange.target?.provider.timeouts.totalMs ?? 0);
     plane.active.add(this);
     exchange.response.on('close', this.#onClientClose);
-  }
-
-  get startedMs(): number {
-    return this.#exchange.startedMs;
-  }
-
-  get totalMs(): number {
-    return this.#exchange.target?.provider.timeouts.totalMs ?? 0;
   }
 
   /** Ends the call from our side; the caller gets what the reason asks for. */
@@ -67,16 +66,53 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     else this.#controller.abort(new Error(reason));
   }
 
-  // A paused upstream connection would stay in its pool for ever once its client has left.
   #onClientClose = (): void => {
-    if (!this.#exchange.response.writableFinished) this.abort('client_gone');
+    if (this.#over || this.#abortReason !== null || this.#exchange.response.writableFinished) return;
+    if (this.#hasWholeStream()) return this.#closedEarly();
+    const end = this.#startDraining();
+    if (end === null) return;
+    // A paused upstream connection would stay in its pool for ever once its client has left.
+    this.#plane.metrics.clientGone(end);
+    this.abort('client_gone');
   };
+
+  /** Reads on without a caller, within bounds; else answers why not. */
+  #startDraining(): ClientGoneEnd | null {
+    const { target, whenClientGone } = this.#exchange;
+    const policy = target?.provider.clientGone;
+    // What has not been sent upstream costs nothing.
+    if (policy === undefined || (whenClientGone ?? policy.action) === 'cancel' || this.#controller === null)
+      return 'cancelled';
+    if (!this.#plane.drains.take()) return 'no_room';
+    this.#isDraining = true;
+    this.#drainableBytes = policy.maxBytes;
+    this.deadlineMs = Math.min(this.deadlineMs, performance.now() + policy.maxMs);
+    if (this.#waitsForDrain) {
+      this.#waitsForDrain = false;
+      this.#controller.resume();
+    }
+    return null;
+  }
+
+  #hasWholeStream(): boolean {
+    const { endpoint, operation } = this.#exchange;
+    if (this.#mode !== 'events' || this.#ends === null) return false;
+    return endpoint.dialect.endingOf(operation ?? 'chat', this.#ends.ends().tail) === 'done';
+  }
+
+  /** The caller has the last event and did not wait for the connection's end: nothing is missing. */
+  #closedEarly(): void {
+    this.#plane.metrics.clientGone('complete');
+    this.#settle({ usage: this.#usageSoFar(), complete: true, error: null });
+    this.#controller?.abort(new Error('client_gone'));
+  }
 
   #pause(): void {
     if (this.#waitsForDrain) return;
     this.#waitsForDrain = true;
     this.#controller?.pause();
     this.#exchange.response.once('drain', () => {
+      if (!this.#waitsForDrain) return;
       this.#waitsForDrain = false;
       this.#controller?.resume();
     });
@@ -112,6 +148,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     const exchange = this.#exchange;
+    if (this.#isDraining && (this.#drainableBytes -= chunk.length) < 0) return this.abort('client_gone');
     if (exchange.firstByteMs === null) exchange.firstByteMs = performance.now() - exchange.startedMs;
     if (this.#mode === 'events') {
       const block = (this.#blocks as SseBlocks).push(chunk);
@@ -161,6 +198,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   }
 
   #write(bytes: Buffer): void {
+    if (this.#isDraining) return;
     const { response, upstreamStatus } = this.#exchange;
     // The status line waits for the first content: until then a failure can still become a proper error.
     if (!response.headersSent) response.writeHead(upstreamStatus as number, this.#headers);
@@ -184,10 +222,12 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     const usage = status < 300 ? dialect.usageOfBody(exchange.operation ?? 'chat', body) : null;
     const price = priceOf(exchange, this.#plane, usage);
     if (price.priceVersion !== null) this.#headers['x-smartflow-cost-usd'] = nanosToUsd(price.costNanos);
-    this.#headers['content-length'] = body.length;
-    this.#capture(body);
-    exchange.response.writeHead(status, this.#headers);
-    exchange.response.end(body);
+    if (!this.#isDraining) {
+      this.#headers['content-length'] = body.length;
+      this.#capture(body);
+      exchange.response.writeHead(status, this.#headers);
+      exchange.response.end(body);
+    }
     this.#settle({ usage, price, complete: true, error: null });
   }
 
@@ -201,8 +241,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     const ends = (this.#ends as EndsOfStream).ends();
     const ending = dialect.endingOf(operation, ends.tail);
     if (ending === 'cut') return this.#fail(new AppError('upstream_cut'));
-    if (!exchange.response.headersSent) exchange.response.writeHead(exchange.upstreamStatus as number, this.#headers);
-    exchange.response.end();
+    this.#endAnswer();
     const failed = ending === 'failed';
     this.#settle({
       usage: dialect.usageOfStream(operation, ends),
@@ -212,10 +251,15 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   }
 
   #endRaw(): void {
-    const exchange = this.#exchange;
-    if (!exchange.response.headersSent) exchange.response.writeHead(exchange.upstreamStatus as number, this.#headers);
-    exchange.response.end();
+    this.#endAnswer();
     this.#settle({ usage: this.#usageSoFar(), complete: true, error: null });
+  }
+
+  #endAnswer(): void {
+    if (this.#isDraining) return;
+    const { response, upstreamStatus } = this.#exchange;
+    if (!response.headersSent) response.writeHead(upstreamStatus as number, this.#headers);
+    response.end();
   }
 
   /** The call failed or was ended. What the caller gets depends on what has been sent already. */
@@ -223,7 +267,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     const exchange = this.#exchange;
     const { response } = exchange;
     const usage = this.#usageSoFar();
-    if (this.#abortReason === 'client_gone') return this.#settle({ usage, complete: false, error: 'client_gone' });
+    if (this.#abortReason === 'client_gone' || this.#isDraining) return this.#settle({ usage, complete: false, error: 'client_gone' });
     if (!response.headersSent) {
       answerError(exchange, this.#plane, error);
     } else if (this.#mode === 'events') {
@@ -253,7 +297,12 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
 
   #settle(outcome: Omit<Outcome, 'captured'>): void {
     this.#over = true;
-    settle(this.#exchange, this.#plane, { ...outcome, captured: this.#takeCapture() });
+    if (this.#isDraining) {
+      this.#plane.drains.release();
+      this.#plane.metrics.clientGone(outcome.complete ? 'drained' : 'cut');
+    }
+    const error = this.#isDraining ? 'client_gone' : outcome.error;
+    settle(this.#exchange, this.#plane, { ...outcome, error, captured: this.#takeCapture() });
     this.#plane.active.delete(this);
   }
 }
