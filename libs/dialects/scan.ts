@@ -10,9 +10,6 @@ import { AppError } from '#libs/platform/errors.js';
 /** Deepest nesting of a request body. */
 export const MAX_DEPTH = 64;
 
-/** Longer names are none of ours. */
-const LONGEST_WATCHED = 32;
-
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
@@ -51,7 +48,7 @@ function skipSpace(body: Buffer, at: number): number {
 function skipString(body: Buffer, at: number): number {
   // Most strings of a prompt are short keys or very long texts: look by hand first, then let memchr run.
   let from = at + 1;
-  const near = Math.min(from + 24, body.length);
+  const near = Math.min(from + 48, body.length);
   for (; from < near; from++) {
     const byte = body[from];
     if (byte === QUOTE) return from + 1;
@@ -111,6 +108,7 @@ function skipValue(body: Buffer, at: number, depth: number): number {
  */
 export function scanObject(body: Buffer, watched: ReadonlySet<string>): ScannedObject {
   const fields = new Map<string, Span>();
+  const lengths = lengthsOf(watched);
   let i = skipSpace(body, 0);
   if (body[i] !== OPEN_BRACE) throw malformed();
   i = skipSpace(body, i + 1);
@@ -123,24 +121,49 @@ export function scanObject(body: Buffer, watched: ReadonlySet<string>): ScannedO
     isEmpty = false;
     if (body[i] !== QUOTE) throw malformed();
     const keyEnd = skipString(body, i);
-    const key = readKey(body, i, keyEnd);
+    const key = mayBeWatched(body, i, keyEnd, lengths) ? readKey(body, i, keyEnd) : null;
     i = skipSpace(body, keyEnd);
     if (body[i] !== COLON) throw malformed();
     const start = skipSpace(body, i + 1);
     const end = skipValue(body, start, 1);
-    // Some servers match names without regard to case and take the last one: a policy must see what the upstream sees.
-    if (!watched.has(key) && key.length <= LONGEST_WATCHED && watched.has(key.toLowerCase())) {
-      throw new AppError('invalid_request', { text: `Write "${key}" as "${key.toLowerCase()}".`, param: key });
-    }
-    if (watched.has(key)) {
-      if (fields.has(key))
-        throw new AppError('invalid_request', { text: `The field "${key}" stands twice in the body.`, param: key });
-      fields.set(key, { start, end });
-    }
+    if (key !== null) note(fields, watched, key, { start, end });
     i = skipSpace(body, end);
   }
   if (skipSpace(body, i + 1) !== body.length) throw malformed();
   return { fields, closeAt: i, isEmpty };
+}
+
+function note(fields: Map<string, Span>, watched: ReadonlySet<string>, key: string, span: Span): void {
+  if (!watched.has(key)) {
+    // Some servers match names without regard to case and take the last one: a policy must see what the upstream sees.
+    if (!watched.has(key.toLowerCase())) return;
+    throw new AppError('invalid_request', { text: `Write "${key}" as "${key.toLowerCase()}".`, param: key });
+  }
+  if (fields.has(key)) {
+    throw new AppError('invalid_request', { text: `The field "${key}" stands twice in the body.`, param: key });
+  }
+  fields.set(key, span);
+}
+
+const knownLengths = new WeakMap<ReadonlySet<string>, number>();
+
+/** The lengths of watched names, each a bit (they are shorter than 32). */
+function lengthsOf(watched: ReadonlySet<string>): number {
+  let bits = knownLengths.get(watched);
+  if (bits === undefined) {
+    bits = 0;
+    for (const name of watched) bits |= 1 << name.length;
+    knownLengths.set(watched, bits);
+  }
+  return bits;
+}
+
+/** Most keys of a body are told by their length alone and never decoded; one with an escape may be shorter than it looks. */
+function mayBeWatched(body: Buffer, start: number, end: number, lengths: number): boolean {
+  const length = end - start - 2;
+  if (length < 32 && ((lengths >>> length) & 1) === 1) return true;
+  for (let i = start + 1; i < end - 1; i++) if (body[i] === BACKSLASH) return true;
+  return false;
 }
 
 function readKey(body: Buffer, start: number, end: number): string {
@@ -191,22 +214,31 @@ export interface FoundObject {
 }
 
 /**
+ * The JSON object at a path of names from the top of `json`, or `null`: where something else stands there, or where the text
+ * is no object. Names at other depths (a tool's argument may be called `usage` too) do not count.
+ */
+export function objectAt(json: Buffer, path: readonly string[]): FoundObject | null {
+  let at = json;
+  try {
+    for (const name of path) {
+      const span = scanObject(at, only(name)).fields.get(name);
+      if (span === undefined || at[span.start] !== OPEN_BRACE) return null;
+      at = at.subarray(span.start, span.end);
+    }
+    const text = at.toString();
+    return { value: JSON.parse(text) as Record<string, unknown>, text };
+  } catch {
+    return null;
+  }
+}
+
+/**
  * The last JSON object that is the value of `key` inside `bytes`, or `null`. `bytes` may begin anywhere (the tail of a
  * stream): a quote inside a JSON string is always escaped, so `"key":{` can only be structure.
  */
 export function lastObjectOf(bytes: Buffer, key: string): FoundObject | null {
   const needle = quoted(key);
   for (let at = bytes.lastIndexOf(needle); at >= 0; at = at === 0 ? -1 : bytes.lastIndexOf(needle, at - 1)) {
-    const found = objectAfter(bytes, at + needle.length);
-    if (found !== null) return found;
-  }
-  return null;
-}
-
-/** The first one. */
-export function firstObjectOf(bytes: Buffer, key: string): FoundObject | null {
-  const needle = quoted(key);
-  for (let at = bytes.indexOf(needle); at >= 0; at = bytes.indexOf(needle, at + 1)) {
     const found = objectAfter(bytes, at + needle.length);
     if (found !== null) return found;
   }
@@ -220,6 +252,15 @@ function quoted(key: string): Buffer {
   let bytes = quotedKeys.get(key);
   if (bytes === undefined) quotedKeys.set(key, (bytes = Buffer.from(`"${key}"`)));
   return bytes;
+}
+
+const watchedNames = new Map<string, ReadonlySet<string>>();
+
+/** A set of one name of ours, made once. */
+function only(name: string): ReadonlySet<string> {
+  let names = watchedNames.get(name);
+  if (names === undefined) watchedNames.set(name, (names = new Set([name])));
+  return names;
 }
 
 /** The object behind a key that ends at `at`; `null` when something else stands there, or an object that is cut off. */

@@ -17,6 +17,9 @@ export interface TokenUsage {
   readonly reasoningTokens: number;
   /** Searches run by the provider on the caller's behalf, priced per use. */
   readonly webSearchRequests: number;
-  /** The usage object exactly as received (JSON text), so that every cost can be replayed. */
+  /**
+   * The usage object as received (JSON text), so that every cost can be replayed. Of an Anthropic stream, which reports in two
+   * parts, both merged: the last value of each field.
+   */
   readonly raw: string;
 }

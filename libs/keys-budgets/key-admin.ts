@@ -70,7 +70,7 @@ export class KeyAdmin {
 
   /** Newest first, those of the file before all others. */
   list(orgId: string, limit: number, cursor: string | undefined): Page<KeyView> {
-    const page = pageById(this.listed(orgId), limit, cursor);
+    const page = pageById(this.listed(orgId), limit, cursor, 'key');
     return { items: page.items.map((one) => ('body' in one ? this.view(one) : one)), nextCursor: page.nextCursor };
   }
 

@@ -118,14 +118,9 @@ describe('KeyIndex', () => {
     expect(compileKeys(state(one, document('l', text())), [], pepper).find(key)).toBe(first);
   });
 
-  it('10,000 keys compile fast enough for a poll, and a look-up stays a matter of microseconds', () => {
+  it('finds each of 10,000 keys', () => {
     const keys = Array.from({ length: 10_000 }, text);
-    const registry = state(...keys.map((key, i) => document(`key_${i}`, key)));
-    const startedAt = performance.now();
-    const index = compileKeys(registry, [], pepper);
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
-    const lookUpAt = performance.now();
-    for (const key of keys) expect(index.find(key)).not.toBeNull();
-    expect((performance.now() - lookUpAt) / keys.length).toBeLessThan(0.2); // generous: the bench tells the real price
+    const index = compileKeys(state(...keys.map((key, i) => document(`key_${i}`, key))), [], pepper);
+    expect(keys.map((key) => index.find(key)?.id)).toEqual(keys.map((_, i) => `key_${i}`));
   });
 });

@@ -53,7 +53,7 @@ export class TokenAdmin {
   /** Newest first, revoked ones included. */
   list(orgId: string, limit: number, cursor: string | undefined): Page<TokenView> {
     const documents = [...this.feed.current().all('api_token')].filter((document) => document.orgId === orgId);
-    const page = pageById(documents, limit, cursor);
+    const page = pageById(documents, limit, cursor, 'tok');
     return { items: page.items.map((document) => this.view(document)), nextCursor: page.nextCursor };
   }
 

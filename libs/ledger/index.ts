@@ -1,3 +1,4 @@
+export { nanosToUsd } from './cost-usd.js';
 export { BodyReader, type ReadBodies } from './read-bodies.js';
 export { backOff, DrainControl } from './drain-control.js';
 export { drainBodies } from './drain-bodies.js';

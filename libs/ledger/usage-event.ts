@@ -34,7 +34,7 @@ export interface UsageEvent {
   readonly usageSource: 'measured' | 'partial' | 'none';
   /** Integer nano-dollars (1e-9 USD). */
   readonly costNanos: number;
-  /** Version of the price table used; `null` when the model has no price. */
+  /** Version of the price table used; `null` when there was no usage to price, or the model has no price. */
   readonly priceVersion: string | null;
   /** From the first byte of the request's handling to the end of the answer. */
   readonly latencyMs: number;

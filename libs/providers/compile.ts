@@ -27,7 +27,7 @@ function headersOf(config: ProviderConfig, auth: Readonly<Record<string, string>
  */
 export function compileProvider(config: ProviderConfig, demo: DemoAddress | null): Provider | null {
   const shape = SHAPES[config.type];
-  const baseUrl = config.type === 'demo' ? demo?.baseUrl : (config.baseUrl ?? shape?.defaultBaseUrl);
+  const baseUrl = config.type === 'demo' ? demo?.baseUrl : config.baseUrl;
   if (shape === undefined || baseUrl === undefined || baseUrl === null) return null;
   const url = new URL(baseUrl);
   const basePath = url.pathname.replace(/\/+$/, '');

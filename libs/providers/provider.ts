@@ -30,7 +30,6 @@ export interface Provider {
 /** What differs between provider types. */
 export interface ProviderShape {
   readonly dialects: readonly DialectName[];
-  readonly defaultBaseUrl: string | null;
   /** Models listed when the configuration names none and no catalogue knows the provider. */
   readonly defaultModels?: readonly string[];
   authHeaders(apiKey: string, dialect: DialectName): Readonly<Record<string, string>>;

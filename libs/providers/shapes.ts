@@ -5,40 +5,37 @@ const bearer = (apiKey: string): Record<string, string> => ({ authorization: `Be
 
 const openai: ProviderShape = {
   dialects: ['openai'],
-  defaultBaseUrl: 'https://api.openai.com/v1',
   authHeaders: bearer,
   path: (operation) => OPENAI_PATHS[operation] ?? null,
 };
 
 const anthropic: ProviderShape = {
   dialects: ['anthropic'],
-  defaultBaseUrl: 'https://api.anthropic.com',
   authHeaders: (apiKey) => ({ 'x-api-key': apiKey }),
   path: (operation) => ANTHROPIC_PATHS[operation] ?? null,
 };
 
 const google: ProviderShape = {
   dialects: ['gemini'],
-  defaultBaseUrl: 'https://generativelanguage.googleapis.com',
   authHeaders: (apiKey) => ({ 'x-goog-api-key': apiKey }),
   path: geminiPath,
 };
 
 /**
- * Azure OpenAI. Without a dated version the v1 API is used, which behaves like OpenAI itself (the deployment's name is the
+ * Azure OpenAI. Without a dated version, or with a base URL that ends in `/openai/v1`, the v1 API is used, which behaves like OpenAI itself (the deployment's name is the
  * model); dated APIs have the deployment in the path.
  */
 const azureOpenai: ProviderShape = {
   dialects: ['openai'],
-  defaultBaseUrl: null,
   authHeaders: (apiKey) => ({ 'api-key': apiKey }),
   path(operation, model, config) {
     const path = OPENAI_PATHS[operation];
     if (path === undefined) return null;
     const base = config.baseUrl ?? '';
-    if (config.apiVersion === null) return /\/openai\/v1$/.test(base) ? path : `/openai/v1${path}`;
-    if (operation === 'responses') return `/openai${path}`;
-    return `/openai/deployments/${encodeURIComponent(model)}${path}`;
+    if (base.endsWith('/openai/v1')) return path;
+    const root = base.endsWith('/openai') ? '' : '/openai';
+    if (config.apiVersion === null) return `${root}/v1${path}`;
+    return operation === 'responses' ? `${root}${path}` : `${root}/deployments/${encodeURIComponent(model)}${path}`;
   },
   query: (config) => (config.apiVersion === null ? '' : `api-version=${encodeURIComponent(config.apiVersion)}`),
 };
@@ -46,7 +43,6 @@ const azureOpenai: ProviderShape = {
 /** The built-in demo provider speaks all three dialects; its address and token are made at start. */
 const demo: ProviderShape = {
   dialects: ['openai', 'anthropic', 'gemini'],
-  defaultBaseUrl: null,
   defaultModels: ['echo', 'story', 'tool', 'embed'],
   authHeaders: bearer,
   path(operation, model) {
@@ -61,6 +57,6 @@ export const SHAPES: Readonly<Partial<Record<ProviderType, ProviderShape>>> = {
   anthropic,
   google,
   'azure-openai': azureOpenai,
-  'openai-compatible': { ...openai, defaultBaseUrl: null },
+  'openai-compatible': openai,
   demo,
 };

@@ -2,7 +2,7 @@ import { compileProvider, type Provider } from '#libs/providers/index.js';
 import type { ProviderConfig, ProviderType } from '#libs/platform/config.js';
 import { betaHeader, ModelIndex } from './model-index.js';
 
-function provider(name: string, type: ProviderType, baseUrl: string | null = null): Provider {
+function provider(name: string, type: ProviderType, baseUrl = 'https://provider.example/v1'): Provider {
   const config: ProviderConfig = {
     name,
     type,
@@ -55,6 +55,8 @@ describe('ModelIndex', () => {
     ['openai/', null],
     ['', null],
     ['__proto__', null],
+    ['openai/\ud800', null],
+    ['openai/a\u0000b', null],
     ['x'.repeat(100_000), null],
   ])('LLM-5: %.40s leads to %s', (name, expected) => {
     expect(where(name)).toBe(expected);

@@ -24,6 +24,12 @@ const LONG_CONTEXT_SUFFIX = '[1m]';
 const MEMO_LIMIT = 10_000;
 const MAX_NAME_LENGTH = 256;
 
+/** No control characters and no half characters: such a name could stand in no header, path or log. */
+function isName(text: string): boolean {
+  // oxlint-disable-next-line no-control-regex -- control characters are what is refused
+  return text.length <= MAX_NAME_LENGTH && text.isWellFormed() && !/[\u0000-\u001f\u007f]/.test(text);
+}
+
 /** Which provider type a bare model name belongs to (LLM-5). */
 function typeByName(model: string): ProviderType | null {
   if (model.startsWith('claude-')) return 'anthropic';
@@ -50,8 +56,8 @@ export class ModelIndex {
   resolve(name: string): Target | null {
     const known = this.#memo.get(name);
     if (known !== undefined) return known;
-    const target = name.length > MAX_NAME_LENGTH ? null : this.#resolve(name);
-    if (this.#memo.size < MEMO_LIMIT && name.length <= MAX_NAME_LENGTH) this.#memo.set(name, target);
+    const target = isName(name) ? this.#resolve(name) : null;
+    if (this.#memo.size < MEMO_LIMIT && isName(name)) this.#memo.set(name, target);
     return target;
   }
 

@@ -13,8 +13,6 @@ import { serverOptions } from '../../apps/gateway/src/server-options.js';
 import { announce } from './announce.js';
 import { openPlane } from './open-plane.js';
 
-const BODY_LIMIT_BYTES = 64 << 20;
-
 const plane = openPlane(process.argv[2] as string);
 
 @Module({ controllers: [ProxyController], providers: [{ provide: DATA_PLANE, useValue: plane }] })
@@ -25,6 +23,6 @@ const app = await NestFactory.create<NestFastifyApplication>(OpenModule, adapter
 const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
 fastify.removeAllContentTypeParsers();
 fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-installProxy(fastify, BODY_LIMIT_BYTES);
+installProxy(fastify, plane);
 await app.listen(0, '127.0.0.1');
 announce(await app.getUrl());

@@ -7,6 +7,7 @@ import { ModelIndex } from '#libs/routing/index.js';
 import { ActiveCalls } from '../../apps/gateway/src/proxy/active-calls.js';
 import { DrainRoom } from '../../apps/gateway/src/proxy/client-gone.js';
 import type { DataPlane } from '../../apps/gateway/src/proxy/data-plane.js';
+import { HeldBytes } from '../../apps/gateway/src/proxy/held-bytes.js';
 import { ProxyMetrics } from '../../apps/gateway/src/proxy/proxy-metrics.js';
 import { UpstreamPools } from '../../apps/gateway/src/proxy/upstream-pools.js';
 import { BENCH_MODEL } from './payloads.js';
@@ -26,7 +27,6 @@ const anybody: KeyRecord = {
 const everybody: KeyIndex = { size: 1, find: () => anybody };
 
 function benchProvider(origin: string): Provider {
-  const hourMs = 3_600_000; // the bench holds silent streams open
   const config = {
     name: 'bench',
     type: 'openai-compatible',
@@ -36,7 +36,7 @@ function benchProvider(origin: string): Provider {
     streamUsage: true,
     headers: {},
     models: [],
-    timeouts: { connectMs: 10_000, firstByteMs: hourMs, idleMs: hourMs, totalMs: hourMs },
+    timeouts: { connectMs: 10_000, firstByteMs: 300_000, idleMs: 120_000, totalMs: 1_800_000 }, // the product's own
     clientGone: { action: 'cancel', maxBytes: 0, maxMs: 0 },
   } as const;
   return compileProvider(config, null) as Provider;
@@ -60,6 +60,9 @@ export function openPlane(origin: string): DataPlane {
     },
     draining: false,
     isBlind: () => false,
+    heldCaptures: new HeldBytes(0),
+    bodyLimitBytes: 64 << 20,
+    heldBodies: new HeldBytes(Infinity),
     pools: new UpstreamPools(() => policy),
     usage: { hasRoom: () => true, record: () => {} },
     bodies: null,

@@ -43,11 +43,11 @@ export async function startGateway(config: SmartflowConfig, urls: StoreUrls): Pr
     },
   );
   const fastify = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
-  installProxy(fastify, boot.bodyLimitBytes);
+  const runner = app.get(DataPlaneRunner);
+  installProxy(fastify, runner.plane);
   installAdmin(app);
   await app.listen(boot.listen.port, boot.listen.host);
   settings.follow(log);
-  const runner = app.get(DataPlaneRunner);
   return {
     url: urlOf(fastify, boot.listen.host),
     async stop() {

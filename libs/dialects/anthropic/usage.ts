@@ -1,5 +1,6 @@
 import { count, nested, type Operation, type StreamEnds } from '../dialect.js';
-import { firstObjectOf, lastObjectOf } from '../scan.js';
+import { dataLinesWith } from '../data-lines.js';
+import { objectAt, type FoundObject } from '../scan.js';
 import type { TokenUsage } from '../usage.js';
 
 /** Anthropic's `input_tokens` leaves out what was read from or written to the cache; all three add up to the input. */
@@ -24,17 +25,24 @@ function read(usage: Record<string, unknown>, raw: string): TokenUsage {
 /** Usage of a whole message. `count_tokens` answers without consuming anything. */
 export function anthropicUsageOfBody(operation: Operation, body: Buffer): TokenUsage | null {
   if (operation === 'count_tokens') return null;
-  const found = lastObjectOf(body, 'usage');
+  const found = objectAt(body, ['usage']);
   return found === null ? null : read(found.value, found.text);
 }
 
 /** `message_start` reports the input, `message_delta` cumulative counts of which some may be null: the last non-null value of each field counts. */
 export function anthropicUsageOfStream(_operation: Operation, ends: StreamEnds): TokenUsage | null {
-  // The first one: a short stream has its message_delta in the same block.
-  const first = firstObjectOf(ends.head, 'usage');
-  const last = lastObjectOf(ends.tail, 'usage');
+  const first = firstOf(dataLinesWith(ends.head, '"usage"'), ['message', 'usage']);
+  const last = firstOf(dataLinesWith(ends.tail, '"usage"').reverse(), ['usage']);
   if (first === null && last === null) return null;
   const merged: Record<string, unknown> = { ...first?.value };
   for (const [field, value] of Object.entries(last?.value ?? {})) if (value !== null) merged[field] = value;
   return read(merged, JSON.stringify(merged));
+}
+
+function firstOf(lines: readonly Buffer[], path: readonly string[]): FoundObject | null {
+  for (const line of lines) {
+    const found = objectAt(line, path);
+    if (found !== null) return found;
+  }
+  return null;
 }

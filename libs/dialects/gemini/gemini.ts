@@ -7,8 +7,10 @@ import {
   type Operation,
   type RenderedError,
   type StreamEnding,
+  type StreamEnds,
 } from '../dialect.js';
-import { lastObjectOf } from '../scan.js';
+import { dataLinesWith } from '../data-lines.js';
+import { lastObjectOf, objectAt, type FoundObject } from '../scan.js';
 import type { TokenUsage } from '../usage.js';
 
 /** `error.status` (google.rpc.Code) by the kind of our error. */
@@ -49,9 +51,7 @@ function endingOf(_operation: Operation, tail: Buffer): StreamEnding {
 }
 
 /** The prompt count contains cached tokens; thoughts and tool-use prompts come on top of the other counts. */
-function read(operation: Operation, bytes: Buffer): TokenUsage | null {
-  if (operation === 'gemini_count_tokens') return null;
-  const found = lastObjectOf(bytes, 'usageMetadata');
+function read(found: FoundObject | null): TokenUsage | null {
   if (found === null) return null;
   const usage = found.value;
   const thoughts = count(usage.thoughtsTokenCount);
@@ -65,6 +65,19 @@ function read(operation: Operation, bytes: Buffer): TokenUsage | null {
     webSearchRequests: 0,
     raw: found.text,
   };
+}
+
+function usageOfBody(operation: Operation, body: Buffer): TokenUsage | null {
+  return operation === 'gemini_count_tokens' ? null : read(objectAt(body, ['usageMetadata']));
+}
+
+/** SSE, or (without `alt=sse`) a JSON array whose last element has the final counts. */
+function usageOfStream(_operation: Operation, { tail }: StreamEnds): TokenUsage | null {
+  for (const line of dataLinesWith(tail, '"usageMetadata"').reverse()) {
+    const found = objectAt(line, ['usageMetadata']);
+    if (found !== null) return read(found);
+  }
+  return read(lastObjectOf(tail, 'usageMetadata'));
 }
 
 function wire(model: ListedModel): object {
@@ -82,8 +95,8 @@ export const gemini: Dialect = {
   renderError,
   renderStreamError: (_operation, error) => `data: ${errorBody(error).body}\n\n`,
   endingOf,
-  usageOfBody: read,
-  usageOfStream: (operation, ends) => read(operation, ends.tail),
+  usageOfBody,
+  usageOfStream,
   renderModels: (models) => JSON.stringify({ models: models.map(wire) }),
   renderModel: (model) => JSON.stringify(wire(model)),
 };

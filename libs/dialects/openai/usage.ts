@@ -1,5 +1,6 @@
 import { count, nested, type Operation, type StreamEnds } from '../dialect.js';
-import { lastObjectOf, type FoundObject } from '../scan.js';
+import { dataLinesWith } from '../data-lines.js';
+import { objectAt, type FoundObject } from '../scan.js';
 import type { TokenUsage } from '../usage.js';
 
 /**
@@ -25,10 +26,14 @@ function read(found: FoundObject | null): TokenUsage | null {
 
 /** Usage of a whole JSON answer; `null` when the server reports none. */
 export function openAiUsageOfBody(_operation: Operation, body: Buffer): TokenUsage | null {
-  return read(lastObjectOf(body, 'usage'));
+  return read(objectAt(body, ['usage']));
 }
 
 /** Usage of a stream: on the last chunk with empty `choices`, on any chunk, or inside `response.completed`. */
 export function openAiUsageOfStream(_operation: Operation, ends: StreamEnds): TokenUsage | null {
-  return read(lastObjectOf(ends.tail, 'usage'));
+  for (const line of dataLinesWith(ends.tail, '"usage"').reverse()) {
+    const found = objectAt(line, ['usage']) ?? objectAt(line, ['response', 'usage']);
+    if (found !== null) return read(found);
+  }
+  return null;
 }

@@ -44,7 +44,7 @@ export function compileBoot(file: ConfigFile, overrides: Overrides, folders: Fol
 export function compileLive(file: ConfigFile): LiveConfig {
   const providers = Object.entries(file.providers ?? { demo: { type: 'demo' as const } })
     .filter(([, provider]) => !UNSERVED_TYPES.includes(provider.type))
-    .map(([name, provider]) => compileProvider(name, provider));
+    .map(([name, provider]) => toProviderConfig(name, provider));
   const served = new Set(providers.map((provider) => provider.name));
   return {
     egressAllow: [...(file.egress?.allow ?? [])],
@@ -90,7 +90,7 @@ function archiveOf(file: ConfigFile, overrides: Overrides): Secret | null {
 
 type Written<Section extends keyof ConfigFile> = NonNullable<ConfigFile[Section]>;
 
-function compileProvider(name: string, provider: Written<'providers'>[string]): ProviderConfig {
+function toProviderConfig(name: string, provider: Written<'providers'>[string]): ProviderConfig {
   const baseUrl = provider.base_url ?? DEFAULT_BASE_URLS[provider.type];
   const headers = Object.entries(provider.headers ?? {}).filter(([, value]) => value !== '');
   return {
@@ -120,8 +120,8 @@ function canonicalUrl(text: string): string {
 function compileTimeouts(timeouts: Written<'providers'>[string]['timeouts']): UpstreamTimeouts {
   return {
     connectMs: timeouts?.connect_ms ?? 10_000,
-    firstByteMs: timeouts?.first_byte_ms ?? 300_000,
-    idleMs: timeouts?.idle_ms ?? 120_000,
+    firstByteMs: timeouts?.first_byte_ms ?? 600_000,
+    idleMs: timeouts?.idle_ms ?? 240_000,
     totalMs: timeouts?.total_ms ?? 1_800_000,
   };
 }

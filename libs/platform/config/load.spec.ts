@@ -127,7 +127,7 @@ describe('what the file says', () => {
       apiVersion: '2026-01-01',
       streamUsage: false,
       models: ['gpt-5'],
-      timeouts: { connectMs: 200, firstByteMs: 300_000, idleMs: 120_000, totalMs: 1000 },
+      timeouts: { connectMs: 200, firstByteMs: 600_000, idleMs: 240_000, totalMs: 1000 },
     });
     expect(provider?.apiKey?.reveal()).toBe('secret-of-azure');
     expect(Object.keys(provider?.headers ?? {})).toEqual(['x-team']);

@@ -35,8 +35,8 @@ export const providerTypes = [
 
 const timeouts = z.strictObject({
   connect_ms: z.int().min(100).max(60_000).optional().describe('to open a connection, default 10000'),
-  first_byte_ms: z.int().min(100).max(3_600_000).optional().describe('to the first byte of the answer, default 300000'),
-  idle_ms: z.int().min(100).max(3_600_000).optional().describe('between two chunks of an answer, default 120000'),
+  first_byte_ms: z.int().min(100).max(3_600_000).optional().describe('to the first byte of the answer, default 600000'),
+  idle_ms: z.int().min(100).max(3_600_000).optional().describe('between two chunks of an answer, default 240000'),
   total_ms: z.int().min(100).max(86_400_000).optional().describe('for the whole call, default 1800000'),
 });
 
@@ -140,7 +140,7 @@ export const configSchema = z.strictObject({
     .regex(/^[^\s]*:\d{1,5}$/, 'write :port or address:port')
     .optional()
     .describe('address to serve on, default 127.0.0.1:8080'),
-  data_dir: z.string().optional().describe('embedded stores, spool, generated secrets; default ./data'),
+  data_dir: z.string().optional().describe('embedded stores, generated secrets; default ./data'),
   stores: z
     .strictObject({
       redis: z.string().optional().describe('redis:// URL; empty = embedded, "bundled" = never a server found on PATH'),

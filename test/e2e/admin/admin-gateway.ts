@@ -10,6 +10,7 @@ import type { RouteEntry } from '../../../apps/gateway/src/admin/route-table.js'
 import { AppModule } from '../../../apps/gateway/src/app.module.js';
 import { LiveSettings } from '../../../apps/gateway/src/live-settings.js';
 import { toNestLogger } from '../../../apps/gateway/src/nest-logger.js';
+import { DataPlaneRunner } from '../../../apps/gateway/src/proxy/data-plane-runner.js';
 import { installProxy } from '../../../apps/gateway/src/proxy/install-proxy.js';
 import { serverOptions } from '../../../apps/gateway/src/server-options.js';
 import { bootstrap, type FirstCredentials } from '#libs/keys-budgets/index.js';
@@ -101,7 +102,7 @@ export async function compose(
     new FastifyAdapter(serverOptions()),
     { bodyParser: false, logger: toNestLogger(log), abortOnError: false },
   );
-  installProxy(app.getHttpAdapter().getInstance() as unknown as FastifyInstance, config.boot.bodyLimitBytes);
+  installProxy(app.getHttpAdapter().getInstance() as unknown as FastifyInstance, app.get(DataPlaneRunner).plane);
   return { app, routes: installAdmin(app) };
 }
 

@@ -78,6 +78,7 @@ describe.each(DIALECTS)('bad input on %s', (dialect) => {
       { authorization: `Bearer ${running.product.key}`, 'x-api-key': 'another' },
       { 'x-api-key': 'expired-key-0123456789-abcdef' },
       { authorization: `Bearer ${'x'.repeat(5000)}` },
+      { 'x-api-key': running.product.key, 'x-goog-api-key': 'other' },
     ];
     for (const headers of variants) {
       const answer = await fetch(running.product.url + path, {
@@ -141,13 +142,67 @@ describe.each(DIALECTS)('bad input on %s', (dialect) => {
   });
 });
 
+describe('before the body', () => {
+  const head = (authorization: string, length: number): string =>
+    `POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n${authorization}Content-Type: application/json\r\nContent-Length: ${length}\r\n\r\n{`;
+
+  it('KEY-1: a large body is not waited for when its sender has no key', async () => {
+    expect(await rawRequest(head('Authorization: Bearer nonsense\r\n', 1_900_000))).toMatch(
+      /^HTTP\/1\.1 401 .*invalid_api_key/s,
+    );
+  });
+
+  it('LLM-9: a body that says it is too large is refused at once', async () => {
+    expect(await rawRequest(head(`Authorization: Bearer ${running.product.key}\r\n`, 2_100_000))).toMatch(
+      /^HTTP\/1\.1 413 .*body_too_large/s,
+    );
+  });
+
+  it('KEY-1: two different keys in the same header are refused too', async () => {
+    const twice = `Authorization: Bearer ${running.product.key}\r\nAuthorization: Bearer other\r\nConnection: close\r\n`;
+    expect(await rawRequest(head(twice, 1))).toMatch(/^HTTP\/1\.1 401 .*two different/s);
+  });
+
+  it('LLM-9: no HTTP, absolute form and escaped prefixes are 400 with an id', async () => {
+    const auth = `Host: x\r\nAuthorization: Bearer ${running.product.key}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}`;
+    for (const text of [
+      `POST http://evil/v1/chat/completions HTTP/1.1\r\n${auth}`,
+      `POST /v1bet%61/models/demo/echo:generateContent HTTP/1.1\r\n${auth}`,
+      `POST /v1/chat/%63ompletions HTTP/1.1\r\n${auth}`,
+      'NOT HTTP\r\n\r\n',
+    ]) {
+      expect(await rawRequest(text)).toMatch(/^HTTP\/1\.1 400 .*x-request-id: req_/is);
+    }
+  });
+
+  it('LLM-9: a malformed content type is 415, a wrong method names the right one', async () => {
+    const odd = await post(running.product, '/v1/chat/completions', '{}', { 'content-type': 'application' });
+    expect([odd.status, ((await odd.json()) as { error: { code: string } }).error.code]).toEqual([
+      415,
+      'unsupported_media_type',
+    ]);
+    const wrong = await fetch(`${running.product.url}/v1/chat/completions`, { method: 'PUT' });
+    expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'POST']);
+  });
+
+  it('LLM-4: a key in the query is found and taken out however its name is written', async () => {
+    running.upstream.respond('next', replay(recordings.generate));
+    const answer = await fetch(
+      `${running.product.url}/v1beta/models/gemini-3-pro-preview:generateContent?k%65y=${running.product.key}&x=1`,
+      { method: 'POST', body: '{}' },
+    );
+    expect(answer.status).toBe(200);
+    expect(running.upstream.requests.at(-1)?.target).toBe('/v1beta/models/gemini-3-pro-preview:generateContent?x=1');
+  });
+});
+
 /** Exactly these bytes on a connection; the whole answer as text. */
 function rawRequest(text: string): Promise<string> {
   const { hostname, port } = new URL(running.product.url);
   return new Promise((resolve, reject) => {
     const socket = net.connect(Number(port), hostname, () => socket.write(text));
     let answer = '';
-    socket.setTimeout(5000, () => socket.destroy(new Error('no answer')));
+    socket.setTimeout(3000, () => socket.destroy(new Error('no answer')));
     socket.on('data', (part: Buffer) => (answer += part.toString()));
     socket.on('close', () => resolve(answer));
     socket.on('error', reject);

@@ -1,5 +1,5 @@
 // Callers who leave in mid-call, by provider policy: always one settled row, and how much of the usage it knows.
-import { hang, sse, type Behaviour } from '#test/fakes/upstream/behaviour.js';
+import { bytes, hang, sse, type Behaviour, type Piece } from '#test/fakes/upstream/behaviour.js';
 import { recordings, replay } from '#test/fakes/upstream/recordings.js';
 import type { RecordedRequest } from '#test/fakes/upstream/recorded-request.js';
 import { startFakeUpstream, type FakeUpstream } from '#test/fakes/upstream/fake-upstream.js';
@@ -113,10 +113,15 @@ async function newRows(count: number): Promise<Row[]> {
 const leftBy = (request: RecordedRequest): Promise<unknown> =>
   Promise.race([request.closedByClient, new Promise((resolve) => setTimeout(resolve, 3000, 'still open'))]);
 
+/** An event stream with pauses. */
+function events(pieces: readonly Piece[], end: 'clean' | 'reset' = 'clean'): Behaviour {
+  return bytes(pieces, { end, headers: { 'content-type': 'text/event-stream' } });
+}
+
 /** Sends a frame, waits until the caller is gone, then goes on to the end. */
 function slowly(call: Call, pauseMs = 600): Behaviour {
   const { frames } = call.recording;
-  return sse([frames[0] as string, { waitMs: pauseMs }, ...frames.slice(1)]);
+  return events([frames[0] as string, { waitMs: pauseMs }, ...frames.slice(1)]);
 }
 
 describe.each(calls)('a caller of the $dialect dialect who leaves', (call) => {
@@ -189,7 +194,7 @@ describe.each(calls)('a caller of the $dialect dialect who leaves', (call) => {
   it('LLM-8: a drained stream is given up at its bound of bytes', async () => {
     const [first = '', ...rest] = call.recording.frames;
     const filler = Array.from({ length: 40 }, () => `: ${'x'.repeat(1000)}\n\n`);
-    upstream.respond('next', sse([first, { waitMs: 500 }, ...filler, { waitMs: 4000 }, ...rest]));
+    upstream.respond('next', events([first, { waitMs: 500 }, ...filler, { waitMs: 4000 }, ...rest]));
     const caller = begin(call, 'narrow');
     await caller.firstBytes();
     caller.leave();
@@ -225,7 +230,7 @@ describe('a drained call', () => {
     const { inputTokens, outputTokens } = recordings.chat.usage as { inputTokens: number; outputTokens: number };
     expect((await newRows(1))[0]).toMatchObject({ error: 'client_gone', usageSource: 'measured', inputTokens, outputTokens });
 
-    upstream.respond('next', sse([recordings.chatStream.frames[0] as string, { waitMs: 400 }], { end: 'reset' }));
+    upstream.respond('next', events([recordings.chatStream.frames[0] as string, { waitMs: 400 }], 'reset'));
     const broken = begin(chat, 'draining');
     await broken.firstBytes();
     broken.leave();

@@ -3,6 +3,7 @@ import { type ActiveCall, ActiveCalls } from './active-calls.js';
 class FakeCall implements ActiveCall {
   readonly deadlineMs = performance.now() + 60_000;
   activeAt = -1;
+  pausedSinceMs: number | null = null;
   aborted: string | null = null;
   constructor(private readonly calls: ActiveCalls) {
     calls.add(this);

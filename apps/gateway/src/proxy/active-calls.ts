@@ -4,12 +4,15 @@ import type { AbortReason } from './upstream-call.js';
 export interface ActiveCall {
   /** Monotonic ms at which it has taken too long. */
   readonly deadlineMs: number;
+  /** Since when its caller has not read on; `null` while it reads. */
+  readonly pausedSinceMs: number | null;
   /** Where `ActiveCalls` keeps the call; nobody else's business. */
   activeAt: number;
   abort(reason: AbortReason): void;
 }
 
 const SWEEP_MS = 1000;
+const MAX_PAUSE_MS = 120_000;
 
 /**
  * The calls under way: one sweep a second ends those beyond their total time (a timer per call would cost more than the
@@ -59,6 +62,10 @@ export class ActiveCalls {
 
   #endOverdue(): void {
     const now = performance.now();
-    for (const call of [...this.#calls]) if (now > call.deadlineMs) call.abort('upstream_timeout');
+    for (const call of [...this.#calls]) {
+      if (now > call.deadlineMs) call.abort('upstream_timeout');
+      // A caller that stays but does not read holds its upstream and our memory: it counts as gone.
+      else if (call.pausedSinceMs !== null && now - call.pausedSinceMs > MAX_PAUSE_MS) call.abort('client_gone');
+    }
   }
 }

@@ -14,7 +14,7 @@ export function attempt(exchange: Exchange, target: Target, plane: DataPlane): v
   const path = exchange.operation === null ? null : provider.pathFor(exchange.operation, target.model, exchange.query);
   if (path === null)
     throw new AppError('wrong_dialect', { text: 'The provider of this model does not offer this operation.' });
-  plane.pools.of(provider).dispatch(
+  plane.pools.of(provider, plane.active.size).dispatch(
     {
       path,
       method: 'POST',

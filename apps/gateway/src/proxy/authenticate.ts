@@ -2,7 +2,7 @@ import type { KeyRecord } from '#libs/keys-budgets/index.js';
 import { AppError } from '#libs/platform/errors.js';
 import { decode, type Exchange } from './exchange.js';
 
-const HEADERS = ['x-api-key', 'x-goog-api-key', 'api-key'] as const;
+const KEY_HEADERS: ReadonlySet<string> = new Set(['authorization', 'x-api-key', 'x-goog-api-key', 'api-key']);
 
 /**
  * Stage 1: who is calling. A key may come in any of the places the official clients use; two different ones are refused
@@ -27,23 +27,32 @@ function presentedKey(exchange: Exchange): string {
     if (found !== '' && value !== '' && value !== found) throw new AppError('key_conflict');
     if (value !== '') found = value;
   };
-  const authorization = exchange.request.headers.authorization;
-  if (authorization !== undefined) {
-    if (!/^bearer /i.test(authorization))
-      throw new AppError('key_invalid', { text: 'Send the API key as "Authorization: Bearer <key>".' });
-    add(authorization.slice(7).trim());
+  // The raw list, since of a header that stands twice Node shows only the first.
+  const raw = exchange.request.rawHeaders;
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = (raw[i] as string).toLowerCase();
+    if (KEY_HEADERS.has(name))
+      add(name === 'authorization' ? bearer(raw[i + 1] as string) : (raw[i + 1] as string).trim());
   }
-  for (const name of HEADERS) add(exchange.header(name) ?? '');
   add(takeKeyFromQuery(exchange));
   return found;
 }
 
+function bearer(authorization: string): string {
+  if (!/^bearer( |$)/i.test(authorization)) {
+    throw new AppError('key_invalid', { text: 'Send the API key as "Authorization: Bearer <key>".' });
+  }
+  return authorization.slice('bearer '.length).trim();
+}
+
 /** Gemini clients may send `?key=`. It is taken out at once: a key must reach neither the upstream nor a log. */
 function takeKeyFromQuery(exchange: Exchange): string {
-  if (!/(^|&)key=/.test(exchange.query)) return '';
+  if (exchange.query === '') return '';
   const parts = exchange.query.split('&');
-  const values = parts.filter((part) => part.startsWith('key='));
+  const isKey = (part: string): boolean => decode(part.split('=', 1)[0] as string) === 'key';
+  const values = parts.filter(isKey);
+  if (values.length === 0) return '';
   if (values.length > 1) throw new AppError('key_conflict');
-  exchange.query = parts.filter((part) => !part.startsWith('key=')).join('&');
-  return decode((values[0] ?? '').slice(4));
+  exchange.query = parts.filter((part) => !isKey(part)).join('&');
+  return decode((values[0] as string).slice((values[0] as string).indexOf('=') + 1));
 }

@@ -13,8 +13,12 @@ import { ActiveCalls } from './active-calls.js';
 import { DrainRoom } from './client-gone.js';
 import { compileConfig, snapshotOf, type CompiledConfig } from './compile-snapshot.js';
 import type { DataPlane } from './data-plane.js';
+import { HeldBytes } from './held-bytes.js';
 import { ProxyMetrics } from './proxy-metrics.js';
 import { UpstreamPools } from './upstream-pools.js';
+
+const MAX_CAPTURED_BYTES = 64 * 1024 * 1024;
+const MAX_BODIES_BYTES = 512 * 1024 * 1024;
 
 export interface DataPlaneParts {
   readonly settings: LiveSettings;
@@ -55,6 +59,9 @@ export class DataPlaneRunner {
       pools: new UpstreamPools(() => this.#egress),
       usage: parts.usage,
       bodies: live.archive.bodies ? parts.bodies : null,
+      heldCaptures: new HeldBytes(MAX_CAPTURED_BYTES),
+      bodyLimitBytes: config.boot.bodyLimitBytes,
+      heldBodies: new HeldBytes(MAX_BODIES_BYTES),
       prices,
       active,
       drains,

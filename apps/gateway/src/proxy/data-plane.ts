@@ -3,11 +3,12 @@ import type { PriceTable } from '#libs/pricing/index.js';
 import type { Logger } from '#libs/platform/logger.js';
 import type { ActiveCalls } from './active-calls.js';
 import type { DrainRoom } from './client-gone.js';
+import type { HeldBytes } from './held-bytes.js';
 import type { ProxyMetrics } from './proxy-metrics.js';
 import type { Snapshot } from './snapshot.js';
 import type { UpstreamPools } from './upstream-pools.js';
 
-/** What the stages work with, put together once at start. Only `snapshot` and `draining` ever change. */
+/** What the stages work with, put together once at start. Only what is not `readonly` ever changes. */
 export interface DataPlane {
   /** Replaced as a whole when configuration or registry change. */
   snapshot: Snapshot;
@@ -19,6 +20,12 @@ export interface DataPlane {
   readonly usage: UsageSink;
   /** `null`: bodies are not archived. */
   bodies: BodySink | null;
+  /** Answers being captured for the archive: beyond the bound a call's bodies are not archived. */
+  readonly heldCaptures: HeldBytes;
+  /** Largest request body. */
+  readonly bodyLimitBytes: number;
+  /** Large request bodies of the calls under way: beyond the bound new ones are refused (`overloaded`). */
+  readonly heldBodies: HeldBytes;
   readonly prices: PriceTable;
   readonly active: ActiveCalls;
   readonly drains: DrainRoom;

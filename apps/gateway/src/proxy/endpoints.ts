@@ -6,8 +6,10 @@ export interface Endpoint {
   /** Fastify route pattern; also the `route` of log rows and of a key's allow-list. */
   readonly route: string;
   readonly dialect: Dialect;
-  /** `models`, `model` and `hello` are answered by the gateway itself. */
-  readonly operation: Operation | 'models' | 'model' | 'hello';
+  /** What an upstream is asked for; `null` for what the gateway answers itself. */
+  readonly operation: Operation | null;
+  /** What the gateway answers itself: its models, one of them, a greeting without a key. */
+  readonly own: 'models' | 'model' | 'hello' | null;
 }
 
 const OPENAI_CALLS: readonly (readonly [string, Operation])[] = [
@@ -25,18 +27,19 @@ function openaiEndpoints(base: string): Endpoint[] {
       route: base + path,
       dialect: openai,
       operation,
+      own: null,
     })),
-    { method: 'GET', route: `${base}/models`, dialect: openai, operation: 'models' },
-    { method: 'GET', route: `${base}/models/*`, dialect: openai, operation: 'model' },
+    { method: 'GET', route: `${base}/models`, dialect: openai, operation: null, own: 'models' },
+    { method: 'GET', route: `${base}/models/*`, dialect: openai, operation: null, own: 'model' },
   ];
 }
 
 /** Gemini routes: model and action stand in the last part of the path (`…/models/{model}:generateContent`). */
 function geminiEndpoints(base: string): Endpoint[] {
   return [
-    { method: 'POST', route: `${base}/models/*`, dialect: gemini, operation: 'generate' },
-    { method: 'GET', route: `${base}/models`, dialect: gemini, operation: 'models' },
-    { method: 'GET', route: `${base}/models/*`, dialect: gemini, operation: 'model' },
+    { method: 'POST', route: `${base}/models/*`, dialect: gemini, operation: 'generate', own: null },
+    { method: 'GET', route: `${base}/models`, dialect: gemini, operation: null, own: 'models' },
+    { method: 'GET', route: `${base}/models/*`, dialect: gemini, operation: null, own: 'model' },
   ];
 }
 
@@ -44,11 +47,17 @@ export const ENDPOINTS: readonly Endpoint[] = [
   ...openaiEndpoints('/v1'),
   ...openaiEndpoints('/cursor'),
   ...openaiEndpoints('/cursor/v1'),
-  { method: 'POST', route: '/anthropic/v1/messages', dialect: anthropic, operation: 'messages' },
-  { method: 'POST', route: '/anthropic/v1/messages/count_tokens', dialect: anthropic, operation: 'count_tokens' },
-  { method: 'GET', route: '/anthropic/v1/models', dialect: anthropic, operation: 'models' },
-  { method: 'GET', route: '/anthropic/v1/models/*', dialect: anthropic, operation: 'model' },
-  { method: 'HEAD', route: '/anthropic/api/hello', dialect: anthropic, operation: 'hello' },
+  { method: 'POST', route: '/anthropic/v1/messages', dialect: anthropic, operation: 'messages', own: null },
+  {
+    method: 'POST',
+    route: '/anthropic/v1/messages/count_tokens',
+    dialect: anthropic,
+    operation: 'count_tokens',
+    own: null,
+  },
+  { method: 'GET', route: '/anthropic/v1/models', dialect: anthropic, operation: null, own: 'models' },
+  { method: 'GET', route: '/anthropic/v1/models/*', dialect: anthropic, operation: null, own: 'model' },
+  { method: 'HEAD', route: '/anthropic/api/hello', dialect: anthropic, operation: null, own: 'hello' },
   ...geminiEndpoints('/gemini/v1beta'),
   ...geminiEndpoints('/gemini/v1'),
   ...geminiEndpoints('/v1beta'),

@@ -8,6 +8,7 @@ import type { Endpoint } from './endpoints.js';
 import type { Snapshot } from './snapshot.js';
 
 const NO_BODY = Buffer.alloc(0);
+const NOTHING_DROPPED: readonly string[] = [];
 
 /**
  * Everything about one request, in one object of fixed shape: all fields are set here, so that every exchange has the same
@@ -37,6 +38,8 @@ export class Exchange {
   body: Buffer = NO_BODY;
   /** The caller did not ask for the usage chunk that the gateway asks for. */
   hideUsageChunk = false;
+  /** Fields of the body that could not be carried over; the answer names them. */
+  dropped: readonly string[] = NOTHING_DROPPED;
 
   // filled by resolve
   target: Target | null = null;

@@ -1,17 +1,19 @@
 import { AppError } from '#libs/platform/errors.js';
 import { attempt } from './attempt.js';
 import { authenticate } from './authenticate.js';
-import { authorize, resolve } from './authorize.js';
+import { authorize } from './authorize.js';
 import type { DataPlane } from './data-plane.js';
 import type { Exchange } from './exchange.js';
-import { answerListing } from './listings.js';
+import { answerHello, answerModel, answerModels } from './listings.js';
 import { prepareBody } from './prepare.js';
 import { read } from './read.js';
 import { refuse } from './refuse.js';
+import { resolve } from './resolve.js';
 
 /**
  * The story of one request, top to bottom. A refusal is an `AppError` thrown by a stage; it ends the story in the dialect of
- * the route. Stages that are not configured do not run: later capabilities stand where the numbers leave room.
+ * the route. Stages that are not configured do not run: later capabilities stand where the numbers leave room. Before the
+ * story begins, large bodies are read only for callers who have a key (`admit-body.ts`).
  *
  *  1 authenticate   whose key is it: no I/O, a look into the snapshot
  *  2 read           model and stream flag; the body stays a Buffer
@@ -26,11 +28,14 @@ import { refuse } from './refuse.js';
  */
 export function handle(exchange: Exchange, plane: DataPlane): void {
   try {
-    if (exchange.endpoint.operation === 'hello') return answerListing(exchange, null);
+    if (!matchesAsWritten(exchange)) throw new AppError('bad_path');
+    const { own } = exchange.endpoint;
+    if (own === 'hello') return answerHello(exchange, plane);
     if (plane.isBlind()) throw new AppError('store_unavailable');
     const key = authenticate(exchange);
     authorize(exchange, key);
-    if (exchange.request.method !== 'POST') return answerListing(exchange, key);
+    if (own === 'models') return answerModels(exchange, key, plane);
+    if (own === 'model') return answerModel(exchange, key, plane);
 
     const reading = read(exchange);
     const target = resolve(exchange, key);
@@ -40,4 +45,9 @@ export function handle(exchange: Exchange, plane: DataPlane): void {
   } catch (error) {
     refuse(exchange, plane, error);
   }
+}
+
+/** The router decodes escapes before it matches; here the path must stand as its route is written, only `*` may hold escapes. */
+function matchesAsWritten({ path, endpoint: { route } }: Exchange): boolean {
+  return route.endsWith('*') ? path.startsWith(route.slice(0, -1)) : path === route;
 }

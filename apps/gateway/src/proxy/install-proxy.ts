@@ -1,34 +1,48 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
 import { isSuspiciousPath } from '#libs/http/index.js';
 import { AppError } from '#libs/platform/errors.js';
-import { dialectOfPath } from './endpoints.js';
-import { answerInDialect, serverError, unknownRoute } from './unknown-route.js';
+import { admitBody } from './admit-body.js';
+import type { DataPlane } from './data-plane.js';
+import { dialectOfPath, endpointOf, type Endpoint } from './endpoints.js';
+import { allowedMethods, answerInDialect, serverError, unknownRoute } from './unknown-route.js';
 
 /**
- * What the data plane needs of Fastify itself, beside its controller: bodies up to the configured size on its routes, and
- * its own dialects for whatever the server refuses before a handler runs. Call before the routes are registered.
- * @param bodyLimitBytes largest request body
+ * What the data plane needs of Fastify itself, beside its controller: bodies up to the configured size on its routes, large
+ * ones only from callers with a key, and its own dialects for whatever the server refuses before a handler runs. Call before
+ * the routes are registered.
  */
-export function installProxy(fastify: FastifyInstance, bodyLimitBytes: number): void {
+export function installProxy(fastify: FastifyInstance, plane: DataPlane): void {
   fastify.addHook('onRoute', (route: RouteOptions) => {
     if (route.config?.access?.kind !== 'virtual-key') return;
-    route.bodyLimit = bodyLimitBytes;
+    route.bodyLimit = plane.bodyLimitBytes;
     route.errorHandler = renderServerError;
   });
   // Runs for unknown paths too, before Nest's own not-found handling.
   fastify.addHook('onRequest', (request, reply, done) => {
     const suspicious = isSuspiciousPath(withPlainModelName(request.raw.url ?? ''));
-    if (!suspicious && !request.is404) return done();
+    if (!suspicious && !request.is404) return admit(request, reply, plane, done);
     const path = pathOf(request);
     const dialect = dialectOfPath(path);
+    // Whose path it is meant to be cannot be told: the admin side answers.
     if (dialect === null) return done();
-    answerInDialect(
-      dialect,
-      request,
-      reply,
-      suspicious ? new AppError('bad_path') : unknownRoute(request.method, path),
-    );
+    if (suspicious) return answerInDialect(dialect, request, reply, new AppError('bad_path'));
+    const allowed = allowedMethods(path);
+    if (allowed !== '') void reply.header('allow', allowed);
+    answerInDialect(dialect, request, reply, unknownRoute(request.method, path, allowed));
   });
+}
+
+function admit(request: FastifyRequest, reply: FastifyReply, plane: DataPlane, done: () => void): void {
+  if (request.method !== 'POST' || request.routeOptions.config.access?.kind !== 'virtual-key') return done();
+  try {
+    const endpoint = endpointOf(request.method, request.routeOptions.url ?? '') as Endpoint;
+    admitBody(endpoint, request.raw, reply.raw, plane);
+  } catch (error) {
+    // The body stays unread, so the connection cannot serve another request.
+    void reply.header('connection', 'close');
+    return renderServerError(error as FastifyError, request, reply);
+  }
+  done();
 }
 
 /**

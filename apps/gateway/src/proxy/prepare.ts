@@ -1,4 +1,5 @@
 import { addField, parseSpan, splice, type Edit } from '#libs/dialects/index.js';
+import { AppError } from '#libs/platform/errors.js';
 import type { Target } from '#libs/routing/index.js';
 import type { Exchange } from './exchange.js';
 import type { Reading } from './read.js';
@@ -6,12 +7,19 @@ import type { Reading } from './read.js';
 /**
  * The documented edits of a same-dialect body, made by splicing bytes: the model's name where it differs at the provider,
  * and the usage option of streamed chat. Everything else reaches the upstream byte for byte.
+ * @throws AppError `invalid_request` for a batch of embeddings under another name
  */
 export function prepareBody(exchange: Exchange, reading: Reading, target: Target): Buffer {
   const edits: Edit[] = [];
   const model = reading.fields.get('model');
+  const isGemini = exchange.endpoint.dialect.name === 'gemini';
   if (model !== undefined && exchange.modelRequested !== target.model) {
-    edits.push({ start: model.start, end: model.end, text: JSON.stringify(target.model) });
+    const name = isGemini ? `models/${target.model}` : target.model;
+    edits.push({ start: model.start, end: model.end, text: JSON.stringify(name) });
+  }
+  if (exchange.operation === 'gemini_batch_embed' && exchange.modelRequested !== target.model) {
+    const text = `Each request of a batch names its model: call it "${target.model}" instead of "${exchange.modelRequested}".`;
+    throw new AppError('invalid_request', { text, param: 'requests' });
   }
   const asksUsage = exchange.operation === 'chat' || exchange.operation === 'completions';
   if (asksUsage && exchange.stream && target.provider.streamUsage) {

@@ -3,8 +3,9 @@ import { AppError } from '#libs/platform/errors.js';
 import { GEMINI_OPERATIONS } from './endpoints.js';
 import { decode, type Exchange } from './exchange.js';
 
-const WATCHED: ReadonlySet<string> = new Set(['model', 'stream', 'stream_options', 'messages', 'input']);
-const NOTHING: ReadonlySet<string> = new Set();
+const WATCHED: ReadonlySet<string> = new Set(['model', 'stream', 'stream_options', 'messages', 'input', 'background']);
+/** Embedding requests name their model in the body as well. */
+const WATCHED_GEMINI: ReadonlySet<string> = new Set(['model', 'requests']);
 
 /** What `read` found and `prepare` needs to edit the body. */
 export type Reading = ScannedObject;
@@ -25,7 +26,7 @@ export function read(exchange: Exchange): Reading {
 function readBody(exchange: Exchange, operation: Operation): Reading {
   let scanned = scanObject(exchange.body, WATCHED);
   if (operation === 'chat' && scanned.fields.has('input') && !scanned.fields.has('messages')) {
-    exchange.body = asChat(exchange.body);
+    exchange.body = asChat(exchange);
     scanned = scanObject(exchange.body, WATCHED);
   }
   exchange.operation = operation;
@@ -36,6 +37,10 @@ function readBody(exchange: Exchange, operation: Operation): Reading {
   if (typeof stream !== 'boolean')
     throw new AppError('invalid_request', { text: '"stream" must be true or false.', param: 'stream' });
   exchange.stream = stream;
+  if (field(exchange, scanned, 'background') === true) {
+    const text = 'Background responses are not served: nobody would learn what they cost.';
+    throw new AppError('invalid_request', { text, param: 'background' });
+  }
   return scanned;
 }
 
@@ -45,9 +50,11 @@ function field(exchange: Exchange, scanned: ScannedObject, name: string): unknow
 }
 
 /** Cursor's Responses-shaped bodies on chat paths (LLM-3). */
-function asChat(body: Buffer): Buffer {
-  const parsed = parseSpan(body, { start: 0, end: body.length });
-  return Buffer.from(JSON.stringify(responsesToChat(parsed as Record<string, unknown>)));
+function asChat(exchange: Exchange): Buffer {
+  const parsed = parseSpan(exchange.body, { start: 0, end: exchange.body.length });
+  const { chat, dropped } = responsesToChat(parsed as Record<string, unknown>);
+  exchange.dropped = dropped;
+  return Buffer.from(JSON.stringify(chat));
 }
 
 /** Gemini names model and action in the path: `…/models/{model}:{action}`. */
@@ -63,5 +70,5 @@ function readGemini(exchange: Exchange): Reading {
   exchange.modelRequested = decode(last.slice(0, colon));
   if (exchange.modelRequested === '') throw new AppError('model_missing', { text: 'The path names no model.' });
   exchange.stream = operation === 'stream_generate';
-  return scanObject(exchange.body, NOTHING);
+  return scanObject(exchange.body, WATCHED_GEMINI);
 }

@@ -12,14 +12,29 @@ export function refuse(exchange: Exchange, plane: DataPlane, error: unknown): vo
   answerError(exchange, plane, known);
 }
 
-/** Writes an error as the whole answer. Nothing may have been written before. */
-export function answerError(exchange: Exchange, plane: DataPlane, error: AppError): void {
+/** What an upstream said by its status line when its text could not be read. */
+interface UpstreamVerdict {
+  readonly status: number;
+  readonly retryAfter: string | null;
+}
+
+/**
+ * Writes an error as the whole answer. Nothing may have been written before.
+ * @param verdict takes the place of the error's own status
+ */
+export function answerError(
+  exchange: Exchange,
+  plane: DataPlane,
+  error: AppError,
+  verdict: UpstreamVerdict | null = null,
+): void {
   const { response } = exchange;
   if (response.destroyed || response.headersSent) return;
   const rendered = exchange.endpoint.dialect.renderError(error);
   const body = Buffer.from(rendered.body);
-  response.writeHead(rendered.status, {
+  response.writeHead(verdict?.status ?? rendered.status, {
     ...rendered.headers,
+    ...(verdict === null || verdict.retryAfter === null ? {} : { 'retry-after': verdict.retryAfter }),
     ...ownHeaders(exchange, plane),
     'content-length': body.length,
   });

@@ -4,7 +4,7 @@ import type { Exchange } from './exchange.js';
 
 /**
  * Request headers that end at the gateway: hop-by-hop ones (RFC 9110 §7.6.1), our own, the caller's credentials, what the
- * proxy in front of us said about the caller, and OpenAI's account selectors (the account is the gateway's, not the caller's).
+ * proxy in front of us said about the caller, and the selectors of an account (the account is the gateway's, not the caller's).
  * Everything else goes on unchanged.
  */
 const STOPPED: ReadonlySet<string> = new Set([
@@ -35,6 +35,7 @@ const STOPPED: ReadonlySet<string> = new Set([
   'via',
   'openai-organization',
   'openai-project',
+  'x-goog-user-project',
 ]);
 const STOPPED_PREFIXES = ['x-smartflow-', 'x-mcp-'];
 

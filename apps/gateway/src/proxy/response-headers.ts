@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { DataPlane } from './data-plane.js';
 import type { Exchange } from './exchange.js';
 import { connectionListed } from './request-headers.js';
+import { scrubText } from './scrub.js';
 
 export type OutgoingHeaders = Record<string, string | number | string[]>;
 
@@ -21,6 +22,10 @@ const STOPPED: ReadonlySet<string> = new Set([
   'server',
   'strict-transport-security',
   'location',
+  'content-location',
+  'refresh',
+  'link',
+  'www-authenticate',
   'x-powered-by',
   'openai-organization',
   'openai-project',
@@ -41,6 +46,7 @@ export function ownHeaders(exchange: Exchange, plane: DataPlane): OutgoingHeader
   }
   if (exchange.endpoint.dialect.name === 'anthropic' && exchange.upstreamStatus === null)
     headers['request-id'] = exchange.id;
+  if (exchange.dropped.length > 0) headers['x-smartflow-dropped'] = encodeHeader(exchange.dropped.join(','));
   if (plane.draining) headers.connection = 'close';
   return headers;
 }
@@ -53,12 +59,14 @@ export function answerHeaders(exchange: Exchange, plane: DataPlane, upstream: In
     const value = upstream[name];
     if (value === undefined || STOPPED.has(name) || name.startsWith('x-smartflow-') || listed?.has(name) === true)
       continue;
-    headers[name] = value;
+    headers[name] = typeof value === 'string' ? scrubText(value, exchange.target?.provider.credentials ?? []) : value;
   }
+  // Ours has that name; the provider's is what its support asks for.
+  if (upstream['x-request-id'] !== undefined) headers['x-smartflow-upstream-request-id'] = upstream['x-request-id'];
   return Object.assign(headers, ownHeaders(exchange, plane));
 }
 
 /** A model name may hold anything; a header value may not. */
 function encodeHeader(value: string): string {
-  return /^[\x21-\x7e]*$/.test(value) ? value : encodeURIComponent(value);
+  return /^[\x21-\x7e]*$/.test(value) ? value : encodeURIComponent(value.toWellFormed());
 }

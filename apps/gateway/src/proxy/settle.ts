@@ -1,6 +1,7 @@
 import type { TokenUsage } from '#libs/dialects/index.js';
 import { priceCall, type CallPrice } from '#libs/pricing/index.js';
 import type { ErrorCode } from '#libs/platform/errors.js';
+import type { CapturedBody } from './capture.js';
 import type { DataPlane } from './data-plane.js';
 import type { Exchange } from './exchange.js';
 
@@ -11,7 +12,7 @@ export interface Outcome {
   readonly complete: boolean;
   readonly error: ErrorCode | 'client_gone' | null;
   /** What the caller got, for the archive. */
-  readonly captured: { readonly body: Buffer; readonly truncated: boolean } | null;
+  readonly captured: CapturedBody | null;
   /** When it was worked out already, to stand in the answer's headers. */
   readonly price?: CallPrice;
 }
@@ -54,15 +55,15 @@ export function settle(exchange: Exchange, plane: DataPlane, outcome: Outcome): 
     traceId: traceIdOf(exchange),
   });
   plane.metrics.called(exchange, status, latencyMs, outcome.usage, price.costNanos);
-  if (outcome.captured !== null) {
-    plane.bodies?.capture({
+  if (outcome.captured !== null && plane.bodies !== null) {
+    plane.bodies.capture({
       id: exchange.id,
       orgId: key.orgId,
       keyId: key.id,
       model: target.model,
-      requestBody: exchange.received,
+      requestBody: cut(exchange.received, plane.bodies.maxBodyBytes),
       responseBody: outcome.captured.body,
-      truncated: outcome.captured.truncated,
+      truncated: outcome.captured.truncated || exchange.received.length > plane.bodies.maxBodyBytes,
     });
   }
 }
@@ -86,16 +87,12 @@ export function priceOf(exchange: Exchange, plane: DataPlane, usage: TokenUsage 
   }
 }
 
-/** Nano-dollars as decimal USD, exact. */
-export function nanosToUsd(nanos: number): string {
-  const whole = Math.floor(nanos / 1e9);
-  const fraction = String(nanos % 1e9)
-    .padStart(9, '0')
-    .replace(/0+$/, '');
-  return fraction === '' ? String(whole) : `${whole}.${fraction}`;
-}
-
 /** The trace the caller is in (W3C `traceparent`), `null` without one. */
 function traceIdOf(exchange: Exchange): string | null {
   return /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(exchange.header('traceparent') ?? '')?.[1] ?? null;
+}
+
+/** A copy where something is left out: a view would keep the whole body in memory for as long as it waits. */
+function cut(body: Buffer, maxBytes: number): Buffer {
+  return body.length <= maxBytes ? body : Buffer.from(body.subarray(0, maxBytes));
 }

@@ -7,14 +7,14 @@ import { Secret } from '#libs/platform/secret.js';
 import { compileProvider, type Provider } from '#libs/providers/index.js';
 import { ModelIndex } from '#libs/routing/index.js';
 import { authenticate } from './authenticate.js';
-import { resolve } from './authorize.js';
+import { resolve } from './resolve.js';
 import { endpointOf, endpointsAt } from './endpoints.js';
 import { Exchange } from './exchange.js';
 import { prepareBody } from './prepare.js';
 import { read } from './read.js';
 import { upstreamHeaders } from './request-headers.js';
 import type { Snapshot } from './snapshot.js';
-import { unknownRoute } from './unknown-route.js';
+import { allowedMethods, unknownRoute } from './unknown-route.js';
 
 const key: KeyRecord = {
   id: 'key_1',
@@ -32,7 +32,7 @@ const key: KeyRecord = {
 function provider(config: Partial<ProviderConfig> & Pick<ProviderConfig, 'name' | 'type'>): Provider {
   return compileProvider(
     {
-      baseUrl: null,
+      baseUrl: 'https://provider.example/v1',
       apiKey: new Secret('sk-upstream-secret'),
       apiVersion: null,
       streamUsage: true,
@@ -301,7 +301,7 @@ describe('unknownRoute', () => {
     ['POST', '/anthropic/messages', 'route_not_found', '…/anthropic/v1'],
     ['POST', '/v1/nothing', 'route_not_found', 'no such route'],
   ])('%s %s', (method, path, code, hint) => {
-    const error = unknownRoute(method, path);
+    const error = unknownRoute(method, path, allowedMethods(path));
     expect(error.code).toBe(code);
     expect(error.message).toContain(hint);
   });

@@ -2,7 +2,7 @@ import type { StreamEnds } from '#libs/dialects/index.js';
 
 /** Usage and the proper end of a stream stand in its last bytes; Anthropic's input usage in the first. */
 const TAIL_BYTES = 8 * 1024;
-const HEAD_BYTES = 4 * 1024;
+const HEAD_BYTES = 16 * 1024;
 const USAGE = Buffer.from('"usage"');
 const NOTHING = Buffer.alloc(0);
 

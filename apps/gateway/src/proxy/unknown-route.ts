@@ -17,11 +17,17 @@ export function answerInDialect(dialect: Dialect, request: FastifyRequest, reply
     .send(request.method === 'HEAD' ? '' : rendered.body);
 }
 
+/** The methods a path of the data plane takes, for the `allow` header; empty when there is no such path. */
+export function allowedMethods(path: string): string {
+  return endpointsAt(path)
+    .map((endpoint) => endpoint.method)
+    .join(', ');
+}
+
 /** Why a path of the data plane has no handler, with the way out where the mistake is a well-known one. */
-export function unknownRoute(method: string, path: string): AppError {
-  const allowed = endpointsAt(path).map((endpoint) => endpoint.method);
-  if (allowed.length > 0)
-    return new AppError('method_not_allowed', { text: `${method} is not allowed here; use ${allowed.join(' or ')}.` });
+export function unknownRoute(method: string, path: string, allowed: string): AppError {
+  if (allowed !== '')
+    return new AppError('method_not_allowed', { text: `${method} is not allowed here; use ${allowed}.` });
   if (path.startsWith('/anthropic/v1/v1/'))
     return new AppError('route_not_found', {
       text: 'There is no such route: "/v1" stands in the path twice. Set the base URL to …/anthropic, without /v1.',
@@ -44,6 +50,7 @@ export function serverError(error: FastifyError | Error): AppError {
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new AppError('body_too_large');
   if (code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH')
     return new AppError('invalid_request', { text: 'The body does not have the length its header says.' });
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new AppError('unsupported_media_type');
   if (code === 'FST_ERR_CTP_EMPTY_JSON_BODY') return new AppError('invalid_json');
   return new AppError('internal', { cause: error });
 }

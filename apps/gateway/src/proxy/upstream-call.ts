@@ -1,14 +1,16 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { withoutUsageChunk } from '#libs/dialects/index.js';
+import { nanosToUsd } from '#libs/ledger/index.js';
 import { AppError, type ErrorCode } from '#libs/platform/errors.js';
+import { AnswerCapture } from './capture.js';
 import type { ClientGoneEnd } from './client-gone.js';
 import type { DataPlane } from './data-plane.js';
 import type { Exchange } from './exchange.js';
 import { answerError } from './refuse.js';
 import { answerHeaders, type OutgoingHeaders } from './response-headers.js';
 import { scrub } from './scrub.js';
-import { nanosToUsd, priceOf, settle, type Outcome } from './settle.js';
+import { priceOf, settle, type Outcome } from './settle.js';
 import { SseBlocks } from './sse-blocks.js';
 import { EndsOfStream } from './stream-ends.js';
 import { upstreamError } from './upstream-error.js';
@@ -24,7 +26,8 @@ export type AbortReason = 'client_gone' | Extract<ErrorCode, 'upstream_timeout' 
 
 /**
  * Stage 8: one upstream call, as an undici dispatch handler that writes into the caller's response. No streams and no
- * closures per chunk: this is the hot path (ADR 0003). It ends in exactly one `settle`, also when the caller has left.
+ * closures per chunk: this is the hot path (ADR 0003). It ends in exactly one `settle`, also
+ * when the caller has left.
  */
 export class UpstreamCall implements Dispatcher.DispatchHandler {
   readonly #exchange: Exchange;
@@ -38,47 +41,51 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   #drainableBytes = 0;
   activeAt = -1;
   deadlineMs: number;
+  #retryAfter: string | null = null;
   #mode: Mode = 'whole';
   #headers: OutgoingHeaders = {};
   #blocks: SseBlocks | null = null;
   #ends: EndsOfStream | null = null;
   #parts: Buffer[] = [];
   #partsBytes = 0;
-  #waitsForDrain = false;
-  /** Copies of what the caller got, for the archive; cut at its limit. */
-  #captured: Buffer[] | null;
-  #capturedBytes = 0;
+  #pausedSinceMs: number | null = null;
+  readonly #capture: AnswerCapture | null;
 
   constructor(exchange: Exchange, plane: DataPlane) {
     this.#exchange = exchange;
     this.#plane = plane;
-    this.#captured = plane.bodies === null ? null : [];
+    this.#capture = plane.bodies === null ? null : new AnswerCapture(plane);
     this.deadlineMs = exchange.startedMs + (exchange.target?.provider.timeouts.totalMs ?? 0);
     plane.active.add(this);
     exchange.response.on('close', this.#onClientClose);
   }
 
-  /** Ends the call from our side; the caller gets what the reason asks for. */
+  /** Since when the caller has not read on (monotonic ms); `null` while it reads. */
+  get pausedSinceMs(): number | null {
+    return this.#pausedSinceMs;
+  }
+
+  /** Ends the call from our side; the caller gets what the reason asks for. Without a caller it may be drained instead. */
   abort(reason: AbortReason): void {
     if (this.#over || this.#abortReason !== null) return;
+    if (reason === 'client_gone' && !this.#isDraining) {
+      const end = this.#isOver() ? 'complete' : this.#startDraining();
+      if (end === null) return;
+      this.#plane.metrics.clientGone(end);
+    }
     this.#abortReason = reason;
     if (this.#controller === null) this.#fail(new AppError(reason === 'client_gone' ? 'upstream_cut' : reason));
     else this.#controller.abort(new Error(reason));
   }
 
+  // A paused upstream connection would stay in its pool for ever once its client has left.
   #onClientClose = (): void => {
-    if (this.#over || this.#abortReason !== null || this.#exchange.response.writableFinished) return;
-    if (this.#hasWholeStream()) return this.#closedEarly();
-    const end = this.#startDraining();
-    if (end === null) return;
-    // A paused upstream connection would stay in its pool for ever once its client has left.
-    this.#plane.metrics.clientGone(end);
-    this.abort('client_gone');
+    if (!this.#isDraining && !this.#exchange.response.writableFinished) this.abort('client_gone');
   };
 
-  /** Reads on without a caller, within bounds; else answers why not. */
+  /** Reads on without a caller, within the bounds of the policy; else answers why not. */
   #startDraining(): ClientGoneEnd | null {
-    const { target, whenClientGone } = this.#exchange;
+    const { target, whenClientGone, response } = this.#exchange;
     const policy = target?.provider.clientGone;
     // What has not been sent upstream costs nothing.
     if (policy === undefined || (whenClientGone ?? policy.action) === 'cancel' || this.#controller === null)
@@ -87,35 +94,27 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     this.#isDraining = true;
     this.#drainableBytes = policy.maxBytes;
     this.deadlineMs = Math.min(this.deadlineMs, performance.now() + policy.maxMs);
-    if (this.#waitsForDrain) {
-      this.#waitsForDrain = false;
-      this.#controller.resume();
-    }
+    response.destroy(); // of a caller that only stopped reading
+    if (this.#pausedSinceMs !== null) this.#resume();
     return null;
   }
 
-  #hasWholeStream(): boolean {
-    const { endpoint, operation } = this.#exchange;
-    if (this.#mode !== 'events' || this.#ends === null) return false;
-    return endpoint.dialect.endingOf(operation ?? 'chat', this.#ends.ends().tail) === 'done';
-  }
-
-  /** The caller has the last event and did not wait for the connection's end: nothing is missing. */
-  #closedEarly(): void {
-    this.#plane.metrics.clientGone('complete');
-    this.#settle({ usage: this.#usageSoFar(), complete: true, error: null });
-    this.#controller?.abort(new Error('client_gone'));
+  get #credentials(): readonly Buffer[] {
+    return this.#exchange.target?.provider.credentials ?? [];
   }
 
   #pause(): void {
-    if (this.#waitsForDrain) return;
-    this.#waitsForDrain = true;
+    if (this.#pausedSinceMs !== null) return;
+    this.#pausedSinceMs = performance.now();
     this.#controller?.pause();
     this.#exchange.response.once('drain', () => {
-      if (!this.#waitsForDrain) return;
-      this.#waitsForDrain = false;
-      this.#controller?.resume();
+      if (this.#pausedSinceMs !== null) this.#resume();
     });
+  }
+
+  #resume(): void {
+    this.#pausedSinceMs = null;
+    this.#controller?.resume();
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -124,13 +123,48 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    try {
+      this.#start(controller, status, headers);
+    } catch (error) {
+      this.#brokenByUs(error);
+    }
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    try {
+      this.#take(chunk);
+    } catch (error) {
+      this.#brokenByUs(error);
+    }
+  }
+
+  onResponseEnd(): void {
+    if (this.#over) return;
+    try {
+      if (this.#mode === 'whole') this.#endWhole();
+      else if (this.#mode === 'events') this.#endEvents();
+      else this.#endRaw();
+    } catch (error) {
+      this.#brokenByUs(error);
+    }
+  }
+
+  /** A fault of ours in the middle of a call: it must still end, with a row, and be seen. */
+  #brokenByUs(error: unknown): void {
+    this.#plane.log.error({ requestId: this.#exchange.id, err: error }, 'an answer could not be passed on');
+    if (this.#over) return;
+    this.#fail(error instanceof AppError ? error : new AppError('internal', { cause: error }));
+    this.#controller?.abort(new Error('internal'));
+  }
+
+  #start(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     const exchange = this.#exchange;
     if (status < 200) return;
     exchange.upstreamStatus = status;
-    const type = headers['content-type'] ?? '';
-    const isEvents = type.startsWith('text/event-stream');
-    if ((status >= 300 && status < 400) || !(isEvents || type === '' || type.includes('json'))) {
-      // A redirect would show the upstream's host; a page of HTML is no answer in any dialect.
+    const isEvents = mediaType(headers).startsWith('text/event-stream');
+    if (!isReadable(status, headers, isEvents)) {
+      // What can be kept of an error without its text: SDKs back off by status and by this header.
+      this.#retryAfter = status >= 400 ? (headers['retry-after'] ?? null) : null;
       this.#abortReason = 'upstream_invalid';
       controller.abort(new Error('upstream_invalid'));
       return;
@@ -146,7 +180,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     }
   }
 
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  #take(chunk: Buffer): void {
     const exchange = this.#exchange;
     if (this.#isDraining && (this.#drainableBytes -= chunk.length) < 0) return this.abort('client_gone');
     if (exchange.firstByteMs === null) exchange.firstByteMs = performance.now() - exchange.startedMs;
@@ -162,13 +196,6 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     }
   }
 
-  onResponseEnd(): void {
-    if (this.#over) return;
-    if (this.#mode === 'whole') this.#endWhole();
-    else if (this.#mode === 'events') this.#endEvents();
-    else this.#endRaw();
-  }
-
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     if (this.#over) return;
     const reason = this.#abortReason;
@@ -182,16 +209,17 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   #sendEvents(block: Buffer): void {
     (this.#ends as EndsOfStream).push(block);
     const visible = this.#exchange.hideUsageChunk ? withoutUsageChunk(block) : block;
-    if (visible.length > 0) this.#write(visible);
+    if (visible.length > 0) this.#write(scrub(visible, this.#credentials));
   }
 
   #sendRaw(chunk: Buffer): void {
     (this.#ends ??= new EndsOfStream(false)).push(chunk);
-    this.#write(chunk);
+    this.#write((this.#exchange.upstreamStatus ?? 0) < 400 ? chunk : scrub(chunk, this.#credentials));
   }
 
   /** The answer is too large to be held: from here on its bytes go out as they come. */
   #becomeRaw(): void {
+    if (!looksLikeJson(this.#parts[0] as Buffer)) throw new AppError('upstream_invalid');
     this.#mode = 'raw';
     for (const part of this.#parts) this.#sendRaw(part);
     this.#parts = [];
@@ -202,29 +230,23 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     const { response, upstreamStatus } = this.#exchange;
     // The status line waits for the first content: until then a failure can still become a proper error.
     if (!response.headersSent) response.writeHead(upstreamStatus as number, this.#headers);
-    this.#capture(bytes);
+    this.#capture?.push(bytes);
     if (!response.write(bytes)) this.#pause();
-  }
-
-  #capture(bytes: Buffer): void {
-    if (this.#captured === null) return;
-    const room = (this.#plane.bodies?.maxBodyBytes ?? 0) - this.#capturedBytes;
-    this.#capturedBytes += bytes.length;
-    if (room > 0) this.#captured.push(room < bytes.length ? bytes.subarray(0, room) : bytes);
   }
 
   #endWhole(): void {
     const exchange = this.#exchange;
     const status = exchange.upstreamStatus as number;
-    let body = this.#parts.length === 1 ? (this.#parts[0] as Buffer) : Buffer.concat(this.#parts);
-    if (status >= 400) body = scrub(body, exchange.target?.provider.credentials ?? []);
+    const received = this.#parts.length === 1 ? (this.#parts[0] as Buffer) : Buffer.concat(this.#parts);
+    if (status !== 204 && !looksLikeJson(received)) return this.#fail(new AppError('upstream_invalid'));
+    const body = scrub(received, this.#credentials);
     const { dialect } = exchange.endpoint;
     const usage = status < 300 ? dialect.usageOfBody(exchange.operation ?? 'chat', body) : null;
     const price = priceOf(exchange, this.#plane, usage);
-    if (price.priceVersion !== null) this.#headers['x-smartflow-cost-usd'] = nanosToUsd(price.costNanos);
+    if (price.priceVersion !== null) this.#headers['x-smartflow-cost-usd'] = nanosToUsd(BigInt(price.costNanos));
     if (!this.#isDraining) {
       this.#headers['content-length'] = body.length;
-      this.#capture(body);
+      this.#capture?.push(body);
       exchange.response.writeHead(status, this.#headers);
       exchange.response.end(body);
     }
@@ -267,12 +289,17 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     const exchange = this.#exchange;
     const { response } = exchange;
     const usage = this.#usageSoFar();
-    if (this.#abortReason === 'client_gone' || this.#isDraining) return this.#settle({ usage, complete: false, error: 'client_gone' });
+    if (this.#abortReason === 'client_gone' || this.#isDraining) {
+      // Many clients close as soon as they have read the last event: then nothing is missing.
+      const complete = this.#isOver();
+      return this.#settle({ usage, complete, error: complete ? null : 'client_gone' });
+    }
     if (!response.headersSent) {
-      answerError(exchange, this.#plane, error);
+      const status = exchange.upstreamStatus ?? 0;
+      answerError(exchange, this.#plane, error, status >= 400 ? { status, retryAfter: this.#retryAfter } : null);
     } else if (this.#mode === 'events') {
       const frames = exchange.endpoint.dialect.renderStreamError(exchange.operation ?? 'chat', error);
-      this.#capture(Buffer.from(frames));
+      this.#capture?.push(Buffer.from(frames));
       response.end(frames);
     } else {
       response.destroy(); // no frame can follow half a JSON body: the broken connection is the error
@@ -289,10 +316,10 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     return this.#ends === null ? null : dialect.usageOfStream(this.#exchange.operation ?? 'chat', this.#ends.ends());
   }
 
-  #takeCapture(): { readonly body: Buffer; readonly truncated: boolean } | null {
-    if (this.#captured === null) return null;
-    const body = Buffer.concat(this.#captured);
-    return { body, truncated: body.length < this.#capturedBytes };
+  #isOver(): boolean {
+    if (this.#ends === null) return false;
+    const { tail } = this.#ends.ends();
+    return this.#exchange.endpoint.dialect.endingOf(this.#exchange.operation ?? 'chat', tail) === 'done';
   }
 
   #settle(outcome: Omit<Outcome, 'captured'>): void {
@@ -302,7 +329,29 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
       this.#plane.metrics.clientGone(outcome.complete ? 'drained' : 'cut');
     }
     const error = this.#isDraining ? 'client_gone' : outcome.error;
-    settle(this.#exchange, this.#plane, { ...outcome, error, captured: this.#takeCapture() });
+    settle(this.#exchange, this.#plane, { ...outcome, error, captured: this.#capture?.take() ?? null });
     this.#plane.active.delete(this);
   }
+}
+
+/**
+ * Whether an answer can be passed on. A redirect would show the upstream's host, a page of HTML is no answer in any dialect,
+ * and of a compressed one (we asked for none) neither usage nor end could be read.
+ */
+function isReadable(status: number, headers: IncomingHttpHeaders, isEvents: boolean): boolean {
+  if (status >= 300 && status < 400) return false;
+  const type = mediaType(headers);
+  return (
+    (headers['content-encoding'] ?? 'identity') === 'identity' && (isEvents || type === '' || type.includes('json'))
+  );
+}
+
+/** In lower case; of a header that came twice, both. */
+function mediaType(headers: IncomingHttpHeaders): string {
+  return String(headers['content-type'] ?? '').toLowerCase();
+}
+
+/** Whether the first character that is no space can begin a JSON text; what says it is JSON need not be. */
+function looksLikeJson(body: Buffer): boolean {
+  return /^\s*[[{"\d\-tfn]/.test(body.toString('latin1', 0, 256));
 }

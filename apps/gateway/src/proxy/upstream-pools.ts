@@ -4,9 +4,13 @@ import type { Provider } from '#libs/providers/index.js';
 
 /**
  * undici's Pool looks for a free connection by a linear scan: with 4,000 open streams a short call would cost 2.3 times as
- * much. Several pools per origin, taken in turn, remove that.
+ * much. Several pools per origin, taken in turn, remove that; while there are few calls one is enough, so that a quiet gateway
+ * reuses its connections.
  */
 const POOLS_PER_ORIGIN = 32;
+const CROWDED_CALLS = 16;
+/** Shorter than balancers in front of providers keep an idle connection, so that a call seldom meets one that is closing. */
+const KEEP_ALIVE_MS = 30_000;
 
 /** The demo provider lives in this very process: no list of the operator's decides about it. */
 const DEMO_POLICY = new EgressPolicy(['127.0.0.1/32']);
@@ -17,12 +21,18 @@ class Origin {
 
   constructor(origin: string, connect: ReturnType<typeof guardedConnector>) {
     // No bound on connections: how much may run at once is for limits and budgets to say, not for the socket pool.
-    const options = { connections: null, pipelining: 1, keepAliveTimeout: 60_000, maxHeaderSize: 64 * 1024, connect };
+    const options = {
+      connections: null,
+      pipelining: 1,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      maxHeaderSize: 64 * 1024,
+      connect,
+    };
     this.#pools = Array.from({ length: POOLS_PER_ORIGIN }, () => new Pool(origin, options));
   }
 
-  next(): Dispatcher {
-    this.#turn = (this.#turn + 1) % POOLS_PER_ORIGIN;
+  next(callsUnderWay: number): Dispatcher {
+    this.#turn = callsUnderWay < CROWDED_CALLS ? 0 : (this.#turn + 1) % POOLS_PER_ORIGIN;
     return this.#pools[this.#turn] as Pool;
   }
 
@@ -44,8 +54,8 @@ export class UpstreamPools {
     this.#policy = policy;
   }
 
-  /** The dispatcher for one call to a provider. */
-  of(provider: Provider): Dispatcher {
+  /** The dispatcher for one call to a provider. @param callsUnderWay of the whole process */
+  of(provider: Provider, callsUnderWay: number): Dispatcher {
     const key = keyOf(provider);
     let origin = this.#origins.get(key);
     if (origin === undefined) {
@@ -53,7 +63,7 @@ export class UpstreamPools {
       origin = new Origin(provider.origin, guardedConnector(policy, { connectTimeoutMs: provider.timeouts.connectMs }));
       this.#origins.set(key, origin);
     }
-    return origin.next();
+    return origin.next(callsUnderWay);
   }
 
   /** Lets go of origins that no provider uses any more; calls under way end in peace. */
