@@ -1,0 +1,97 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import type { Logger } from '#libs/platform/logger.js';
+import { adoptSpools } from './adoption.js';
+import type { BudgetLedger } from './budget-counters.js';
+import { openSpoolFolder } from './spool-folder.js';
+import { Spool } from './spool.js';
+
+const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
+const row = (i: string, o: string): string =>
+  JSON.stringify({ i, o, p: 'dead', s: 'unknown', e: 5, c: 5, b: [], u: {} });
+
+describe('spools of dead processes', () => {
+  let root: string;
+  let closed: { org: string; process: string; ids: string[]; from: number }[];
+  let ledger: BudgetLedger;
+  let fails = false;
+  beforeEach(() => {
+    root = mkdtempSync(path.join(os.tmpdir(), 'sf-a-'));
+    closed = [];
+    fails = false;
+    ledger = {
+      enter: async () => ({ state: 'closed' }),
+      organisationsOf: async () => ['org_known'],
+      hasNoLease: async () => false,
+      close: async (org, process, rows, from) => {
+        if (fails) throw new Error('PostgreSQL is away');
+        closed.push({ org, process, ids: [...rows].map((json) => (JSON.parse(json) as { i: string }).i), from });
+      },
+    };
+  });
+  afterEach(() => rmSync(root, { recursive: true, force: true }));
+  const adopt = (): Promise<number> => adoptSpools({ root, own: 'me', ledger, ttlMs: 1000, logger: silent });
+  const leave = async (id: string, write: (spool: Spool) => void = () => {}): Promise<void> => {
+    const spool = new Spool(await openSpoolFolder(root, id), { syncMs: 0 });
+    write(spool);
+    spool.flush();
+    spool.abandon();
+  };
+
+  it('KEY-6: each organisation gets its rows and the end of the process, also one that has no rows', async () => {
+    await leave('dead', (spool) => {
+      spool.intent(row('a', 'org_a'));
+      spool.intent(row('b', 'org_b'));
+    });
+    expect(await adopt()).toBe(1);
+    expect(closed.map(({ org, ids, from }) => [org, ids, from])).toEqual([
+      ['org_known', [], 0],
+      ['org_a', ['a'], 0],
+      ['org_b', ['b'], 0],
+    ]);
+    expect(readdirSync(root)).toEqual([]);
+  });
+
+  it('KEY-6: the living and oneself are left alone', async () => {
+    const alive = await openSpoolFolder(root, 'alive');
+    await leave('me');
+    expect(await adopt()).toBe(0);
+    expect(readdirSync(root).toSorted((a, b) => a.localeCompare(b))).toEqual(['alive', 'me']);
+    alive.remove();
+  });
+
+  it('KEY-6: a spool stays until the ledger has taken it', async () => {
+    await leave('dead', (spool) => void spool.intent(row('a', 'org_a')));
+    fails = true;
+    await expect(adopt()).rejects.toThrow('PostgreSQL is away');
+    expect(existsSync(path.join(root, 'dead'))).toBe(true);
+    fails = false;
+    expect(await adopt()).toBe(1);
+  });
+
+  it('KEY-6: a damaged spool is told to the ledger as one with pieces missing', async () => {
+    await leave('dead', (spool) => void spool.intent(row('a', 'org_a')));
+    writeFileSync(path.join(root, 'dead', '0.log'), 'Izzzzzzzz{"broken"\n');
+    expect(await adopt()).toBe(1);
+    expect(closed).toEqual([{ org: 'org_known', process: 'dead', ids: [], from: Infinity }]);
+  });
+
+  it('KEY-6: where a socket proves nothing, the lease decides', async () => {
+    await leave('dead');
+    writeFileSync(path.join(root, 'dead', 'kernel'), 'another machine');
+    expect(await adopt()).toBe(0);
+    ledger.hasNoLease = async () => true;
+    expect(await adopt()).toBe(1);
+  });
+
+  it('KEY-6: a folder half made is left alone for a while, then removed', async () => {
+    const fresh = path.join(root, '.new-x');
+    mkdirSync(fresh);
+    expect(await adopt()).toBe(0);
+    utimesSync(fresh, new Date(0), new Date(0));
+    expect(await adopt()).toBe(1);
+    expect(closed).toEqual([]);
+  });
+});
