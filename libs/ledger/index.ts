@@ -43,6 +43,7 @@ export {
   ARCHIVE_TABLE,
   keepPartitions,
   openPartitions,
+  ROLLUP_TABLE,
   USAGE_TABLE,
   type PartitionedTable,
 } from './store/keep-partitions.postgres.js';

@@ -17,6 +17,8 @@ const anybody: KeyRecord = {
   name: 'bench',
   orgId: 'org_default',
   team: null,
+  user: null,
+  app: null,
   tags: [],
   expiresAtMs: null,
   status: 'active',

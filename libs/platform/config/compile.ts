@@ -54,6 +54,7 @@ export function compileLive(file: ConfigFile): LiveConfig {
       retentionDays: file.archive?.retention_days ?? 30,
     },
     ledgerRetentionDays: file.ledger?.retention_days ?? 400,
+    reportRetentionDays: file.ledger?.report_retention_days ?? 1200,
     providers,
     models: Object.entries(file.models ?? {})
       .map(([name, model]) => compileModel(name, model))
@@ -135,6 +136,8 @@ function compileKey(key: Written<'keys'>[number]): FileKeyConfig {
     name: key.name,
     secret: key.key === undefined || key.key === '' ? null : new Secret(key.key),
     team: key.team ?? null,
+    user: key.user ?? null,
+    app: key.app ?? null,
     models: [...(key.models ?? ['*'])],
     routes: [...(key.routes ?? ['*'])],
     tags: [...(key.tags ?? [])],

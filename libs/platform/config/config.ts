@@ -47,6 +47,8 @@ export interface FileKeyConfig {
   /** `null`: none was given; one is made and kept in the data folder. */
   readonly secret: Secret | null;
   readonly team: string | null;
+  readonly user: string | null;
+  readonly app: string | null;
   readonly models: readonly string[];
   readonly routes: readonly string[];
   readonly tags: readonly string[];
@@ -91,6 +93,8 @@ export interface LiveConfig {
   readonly egressAllow: readonly string[];
   readonly archive: { readonly bodies: boolean; readonly maxBodyBytes: number; readonly retentionDays: number };
   readonly ledgerRetentionDays: number;
+  /** Of the roll-ups that reports are made from. */
+  readonly reportRetentionDays: number;
   readonly providers: readonly ProviderConfig[];
   readonly models: readonly ModelConfig[];
   readonly keys: readonly FileKeyConfig[];

@@ -195,7 +195,15 @@ export const configSchema = z.strictObject({
     })
     .optional(),
   ledger: z
-    .strictObject({ retention_days: z.int().positive().max(36_500).optional().describe('default 400') })
+    .strictObject({
+      retention_days: z.int().positive().max(36_500).optional().describe('rows of single calls, default 400'),
+      report_retention_days: z
+        .int()
+        .positive()
+        .max(36_500)
+        .optional()
+        .describe('sums that spend reports are made from, default 1200'),
+    })
     .optional(),
   providers: z.record(name, provider).optional(),
   models: z.record(z.string().min(1).max(256), model).optional(),

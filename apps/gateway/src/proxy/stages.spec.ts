@@ -21,6 +21,8 @@ const key: KeyRecord = {
   name: 'test',
   orgId: 'org_default',
   team: null,
+  user: null,
+  app: null,
   tags: [],
   expiresAtMs: null,
   status: 'active',
