@@ -14,6 +14,7 @@ export const PERMISSIONS = {
   'keys:write': ADMIN,
   'tokens:read': READERS,
   'tokens:write': ADMIN,
+  'spend:read': READERS,
   'logs:read': READERS,
   'logs:read_bodies': ADMIN,
   'config:read': READERS,

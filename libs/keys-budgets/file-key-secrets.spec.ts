@@ -9,6 +9,8 @@ const key = (name: string, secret: string | null = null): FileKeyConfig => ({
   name,
   secret: secret === null ? null : new Secret(secret),
   team: null,
+  user: null,
+  app: null,
   models: ['*'],
   routes: ['*'],
   tags: [],

@@ -13,7 +13,7 @@ export {
 } from './budgets/budget-definition.js';
 export type { BudgetSet } from './budgets/budget-set.js';
 export { Budgets, type BudgetsOptions } from './budgets/budgets.js';
-export { PERIOD_KINDS, periodAt, type Period, type PeriodKind, type PeriodRule } from './budgets/period.js';
+export { PERIOD_KINDS, periodAt, type Period, type PeriodKind, type PeriodRule } from '#libs/platform/zoned-time.js';
 export type { BudgetStats, BudgetTimes } from './budgets/process-host.js';
 export { isOwnerAlive, SpoolUnusableError } from './budgets/spool-folder.js';
 export {

@@ -6,6 +6,8 @@ export interface KeyBody extends DocumentBody {
   /** `digestOf` the whole key. */
   readonly digest: string;
   readonly team: string | null;
+  readonly user?: string | null;
+  readonly app?: string | null;
   readonly models: readonly string[];
   readonly routes: readonly string[];
   readonly tags: readonly string[];

@@ -11,6 +11,8 @@ export interface KeyRecord {
   readonly name: string;
   readonly orgId: string;
   readonly team: string | null;
+  readonly user: string | null;
+  readonly app: string | null;
   readonly tags: readonly string[];
   readonly expiresAtMs: number | null;
   readonly status: 'active' | 'revoked' | 'blocked';
@@ -49,6 +51,8 @@ function fromDocument(document: RegistryDocument): KeyRecord {
     name: document.name,
     orgId: document.orgId,
     team: body.team,
+    user: body.user ?? null,
+    app: body.app ?? null,
     tags: body.tags,
     expiresAtMs: body.expiresAtMs,
     status: body.revokedAtMs === null ? 'active' : 'revoked',
@@ -66,6 +70,8 @@ function fromFile({ key }: ResolvedFileKey): KeyRecord {
     name: key.name,
     orgId: DEFAULT_ORG_ID,
     team: key.team,
+    user: key.user,
+    app: key.app,
     tags: key.tags,
     expiresAtMs: key.expiresAtMs,
     status: 'active',

@@ -38,11 +38,13 @@ export type {
   UsageRow,
   UsageWriter,
 } from './store/usage-ledger.js';
+export { PostgresSpendReports } from './store/spend-reports.postgres.js';
 export { PostgresUsageLog } from './store/usage-log.postgres.js';
 export {
   ARCHIVE_TABLE,
   keepPartitions,
   openPartitions,
+  ROLLUP_TABLE,
   USAGE_TABLE,
   type PartitionedTable,
 } from './store/keep-partitions.postgres.js';
@@ -50,3 +52,16 @@ export { RedisUsageSink, type UsageSinkOptions, type UsageSinkStats } from './st
 export { PostgresUsageWriter } from './store/usage-writer.postgres.js';
 export { BODY_STREAM, USAGE_STREAM, WORKER_GROUP } from './streams.js';
 export type { BodyCapture, BodySink, UsageEvent, UsageSink } from './usage-event.js';
+export {
+  SPEND_DIMENSIONS,
+  type DailySpend,
+  type SpendDimension,
+  type SpendFilter,
+  type SpendPage,
+  type SpendQuery,
+  type SpendRange,
+  type SpendReports,
+  type SpendRow,
+  type SpendSums,
+} from './spend/spend-report.js';
+export type { ZoneOfOrg } from './tokens.js';

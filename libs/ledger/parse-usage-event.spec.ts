@@ -9,6 +9,8 @@ function event(changes: Partial<Record<keyof UsageEvent, unknown>> = {}): Record
     keyId: 'key_1',
     keyName: 'ci',
     team: null,
+    user: null,
+    app: null,
     tags: ['a'],
     route: '/v1/chat/completions',
     dialect: 'openai',

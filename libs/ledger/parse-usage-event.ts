@@ -30,6 +30,8 @@ const schema = z.object({
   keyId: text(128),
   keyName: text(256),
   team: text(256).nullable(),
+  user: text(256).nullable().default(null), // absent in events of gateways of an earlier version
+  app: text(256).nullable().default(null),
   tags: z.array(text(128)).transform((tags) => tags.slice(0, 256)),
   route: text(256),
   dialect: text(64),

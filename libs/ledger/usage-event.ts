@@ -12,7 +12,10 @@ export interface UsageEvent {
   readonly orgId: string;
   readonly keyId: string;
   readonly keyName: string;
+  /** Names of the owners of the key. */
   readonly team: string | null;
+  readonly user: string | null;
+  readonly app: string | null;
   readonly tags: readonly string[];
   /** Route pattern of the endpoint, e.g. `/v1/chat/completions`. */
   readonly route: string;

@@ -1,6 +1,7 @@
 // The entry of the configuration part: what other libraries and apps may know of it.
 export type {
   BootConfig,
+  ClientGonePolicy,
   ConfigFault,
   FileKeyConfig,
   LiveConfig,

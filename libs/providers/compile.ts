@@ -47,6 +47,7 @@ export function compileProvider(config: ProviderConfig, demo: DemoAddress | null
     baseUrl,
     origin: url.origin,
     timeouts: config.timeouts,
+    clientGone: config.clientGone,
     streamUsage: config.streamUsage,
     models: config.models.length > 0 ? config.models : (shape.defaultModels ?? []),
     headersFor: (dialect) => headers.get(dialect) ?? none,

@@ -1,5 +1,5 @@
 import type { DialectName, Operation } from '#libs/dialects/index.js';
-import type { ProviderConfig, ProviderType, UpstreamTimeouts } from '#libs/platform/config.js';
+import type { ClientGonePolicy, ProviderConfig, ProviderType, UpstreamTimeouts } from '#libs/platform/config.js';
 
 /** A configured provider, ready for the hot path: where a call goes and what it must carry. */
 export interface Provider {
@@ -11,6 +11,7 @@ export interface Provider {
   /** Scheme, host and port. */
   readonly origin: string;
   readonly timeouts: UpstreamTimeouts;
+  readonly clientGone: ClientGonePolicy;
   /** Whether streamed chat may be asked for its usage (`stream_options`). */
   readonly streamUsage: boolean;
   /** Models declared for the listing. */

@@ -13,6 +13,7 @@ function provider(name: string, type: ProviderType, baseUrl = 'https://provider.
     headers: {},
     models: [],
     timeouts: { connectMs: 1, firstByteMs: 1, idleMs: 1, totalMs: 1 },
+    clientGone: { action: 'cancel', maxBytes: 0, maxMs: 0 },
   };
   return compileProvider(config, { baseUrl: 'http://127.0.0.1:1', token: 't' })!;
 }

@@ -5,6 +5,7 @@ import { bundledPriceTable } from '#libs/pricing/index.js';
 import { compileProvider, type Provider } from '#libs/providers/index.js';
 import { ModelIndex } from '#libs/routing/index.js';
 import { ActiveCalls } from '../../apps/gateway/src/proxy/active-calls.js';
+import { DrainRoom } from '../../apps/gateway/src/proxy/client-gone.js';
 import type { DataPlane } from '../../apps/gateway/src/proxy/data-plane.js';
 import { HeldBytes } from '../../apps/gateway/src/proxy/held-bytes.js';
 import { ProxyMetrics } from '../../apps/gateway/src/proxy/proxy-metrics.js';
@@ -16,6 +17,8 @@ const anybody: KeyRecord = {
   name: 'bench',
   orgId: 'org_default',
   team: null,
+  user: null,
+  app: null,
   tags: [],
   expiresAtMs: null,
   status: 'active',
@@ -36,6 +39,7 @@ function benchProvider(origin: string): Provider {
     headers: {},
     models: [],
     timeouts: { connectMs: 10_000, firstByteMs: 300_000, idleMs: 120_000, totalMs: 1_800_000 }, // the product's own
+    clientGone: { action: 'cancel', maxBytes: 0, maxMs: 0 },
   } as const;
   return compileProvider(config, null) as Provider;
 }
@@ -43,6 +47,7 @@ function benchProvider(origin: string): Provider {
 /** A data plane that lets everybody in and keeps nothing; its one provider is the fake upstream. */
 export function openPlane(origin: string): DataPlane {
   const active = new ActiveCalls();
+  const drains = new DrainRoom(0);
   const policy = new EgressPolicy(['127.0.0.0/8']);
   return {
     snapshot: {
@@ -65,7 +70,8 @@ export function openPlane(origin: string): DataPlane {
     bodies: null,
     prices: bundledPriceTable(),
     active,
-    metrics: new ProxyMetrics(active),
+    drains,
+    metrics: new ProxyMetrics(active, drains),
     log: createLogger({ level: 'error', name: 'bench' }),
   };
 }

@@ -47,6 +47,8 @@ const benchKey = {
   name: 'bench',
   secret: null,
   team: null,
+  user: null,
+  app: null,
   models: ['bench-*'],
   routes: ['/v1/*'],
   tags: [],

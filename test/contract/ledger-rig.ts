@@ -98,6 +98,8 @@ export function usageEvent(changes: Partial<UsageEvent> = {}): UsageEvent {
     keyId: 'key_0198c0de-0000-7000-8000-000000000001',
     keyName: 'ci',
     team: 'research',
+    user: null,
+    app: null,
     tags: ['health-portal', 'x"y'],
     route: '/v1/chat/completions',
     dialect: 'openai',

@@ -33,7 +33,11 @@ export class AppModule {
         StoresModule.forRoot(urls, { role: 'app', postgres: { poolSize: 10, applicationName: 'smartflow-gateway' } }),
         RegistryModule.forRoot(log),
         KeysModule.forRoot(fileKeys),
-        LedgerModule.forRoot({ logger: log, archiveRetentionDays: () => settings.live.archive.retentionDays }),
+        LedgerModule.forRoot({
+          logger: log,
+          archiveRetentionDays: () => settings.live.archive.retentionDays,
+          zoneOfOrg: () => 'UTC', // until organisations have a zone of their own
+        }),
         ProxyModule,
         AdminModule,
       ],

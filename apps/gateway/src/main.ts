@@ -21,6 +21,9 @@ export interface RunningGateway {
   stop(): Promise<void>;
 }
 
+/** How long answers of the admin side may take once the calls are over. */
+const LINGER_MS = 3000;
+
 /**
  * Starts the gateway process: configuration → modules → listen.
  * @throws Error when a store cannot be reached, the port is taken, or a route declares no permission
@@ -50,7 +53,10 @@ export async function startGateway(config: SmartflowConfig, urls: StoreUrls): Pr
     async stop() {
       settings.stop();
       await runner.drain(boot.drainMs);
+      // A connection that was opened ahead and never used does not count as idle: Node would wait a minute for its request.
+      const late = setTimeout(() => fastify.server.closeAllConnections(), LINGER_MS);
       await app.close();
+      clearTimeout(late);
     },
   };
 }

@@ -6,6 +6,7 @@ import {
   keepPartitions,
   openPartitions,
   PostgresUsageWriter,
+  ROLLUP_TABLE,
   USAGE_STREAM,
   USAGE_TABLE,
 } from '#libs/ledger/index.js';
@@ -48,12 +49,13 @@ export async function startWorker(
   options: WorkerOptions = {},
 ): Promise<RunningWorker> {
   const { logger = createLogger({ level: config.boot.logLevel, name: 'worker' }), deadAfterMs = 10_000 } = options;
-  const { archive, ledgerRetentionDays } = config.live;
+  const { archive, ledgerRetentionDays, reportRetentionDays } = config.live;
   const opened = new AsyncDisposableStack();
   try {
     const source = await connectPostgres(urls.postgresOwner, { poolSize: 6, applicationName: 'smartflow-worker' });
     opened.defer(() => source.destroy());
     await openPartitions(source, USAGE_TABLE);
+    await openPartitions(source, ROLLUP_TABLE);
     await openPartitions(source, ARCHIVE_TABLE);
     const usage = await openReader(urls.redis, { stream: USAGE_STREAM, count: USAGE_ENTRIES, deadAfterMs }, opened);
     const count = Math.max(1, Math.min(BODY_ENTRIES, Math.floor(BODY_BYTES / (2 * archive.maxBodyBytes + 1))));
@@ -71,6 +73,7 @@ export async function startWorker(
     const maintain = (): void => {
       Promise.all([
         keepPartitions(source, USAGE_TABLE, ledgerRetentionDays, logger),
+        keepPartitions(source, ROLLUP_TABLE, reportRetentionDays, logger),
         keepPartitions(source, ARCHIVE_TABLE, archive.retentionDays, logger),
       ]).catch((error: unknown) =>
         logger.warn({ err: error }, 'partitions could not be kept; next try within the hour'),

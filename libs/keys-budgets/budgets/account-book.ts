@@ -1,6 +1,6 @@
 import { Account } from './account.js';
 import type { BudgetDefinition } from './budget-definition.js';
-import type { Period } from './period.js';
+import type { Period } from '#libs/platform/zoned-time.js';
 
 const IDLE_MS = 200;
 /** Accounts of ended periods are forgotten after this; later than any call can end. */

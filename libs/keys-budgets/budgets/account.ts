@@ -1,5 +1,5 @@
 import { BUDGET_MODES, type BudgetDefinition, MOST_NANOS } from './budget-definition.js';
-import type { Period } from './period.js';
+import type { Period } from '#libs/platform/zoned-time.js';
 
 /** Position of each mode in the script's language: 0 strict, 1 clamp, 2 soft. */
 export const SOFT = BUDGET_MODES.indexOf('soft');

@@ -1,4 +1,4 @@
-import { faultOfPeriod, type PeriodKind } from './period.js';
+import { faultOfPeriod, type PeriodKind } from '#libs/platform/zoned-time.js';
 
 /**
  * What happens to a call whose estimate exceeds what is left (KEY-4). `clamp`: it gets at most a quarter of what is left,

@@ -9,7 +9,7 @@ import type { BudgetCounters, BudgetLedger } from './budget-counters.js';
 import type { BudgetDefinition } from './budget-definition.js';
 import type { BudgetSet } from './budget-set.js';
 import { OrgBudgets } from './org-budgets.js';
-import { type Period, periodAt } from './period.js';
+import { type Period, periodAt } from '#libs/platform/zoned-time.js';
 import type { BudgetStats, BudgetTimes, Grant, ProcessHost } from './process-host.js';
 import { RowShipper } from './row-shipper.js';
 import { openSpoolFolder } from './spool-folder.js';

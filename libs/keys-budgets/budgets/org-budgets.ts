@@ -5,7 +5,7 @@ import { Admission, type AdmitRequest, type Refusal, stateOf } from './admission
 import { type BudgetDefinition, MOST_NANOS } from './budget-definition.js';
 import { BudgetSet } from './budget-set.js';
 import type { TurnReply } from './budget-counters.js';
-import type { Period } from './period.js';
+import type { Period } from '#libs/platform/zoned-time.js';
 import type { Grant, ProcessHost } from './process-host.js';
 import type { Mirror } from './row-shipper.js';
 import { rowText, type RowState } from './row-text.js';

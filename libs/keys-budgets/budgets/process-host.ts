@@ -2,7 +2,7 @@ import type { Logger } from '#libs/platform/logger.js';
 import type { Admission } from './admission.js';
 import type { BudgetDefinition } from './budget-definition.js';
 import type { BudgetCounters, BudgetLedger } from './budget-counters.js';
-import type { Period } from './period.js';
+import type { Period } from '#libs/platform/zoned-time.js';
 import type { Spool } from './spool.js';
 
 /** Times and shares of the algorithm; the defaults are the proven ones. */

@@ -1,3 +1,4 @@
+import { rollUp, ROLLUP_FACTS } from '../rollups/rollup-sql.js';
 import { USAGE_COLUMNS } from '../store/usage-columns.js';
 import { toStored } from '../store/usage-writer.postgres.js';
 import { lastWords, type LedgerRow } from './ledger-row.js';
@@ -8,6 +9,7 @@ const NAMES = Object.keys(COLUMNS).join(', ');
 const TYPED = Object.entries(COLUMNS)
   .map(([name, type]) => `${name} ${type}`)
   .join(', ');
+const RETURNED = [...new Set(['id', 'process_id', 'budgets', ...ROLLUP_FACTS])];
 const INPUT = `r AS (SELECT * FROM json_to_recordset($1::json) AS event (${TYPED}))`;
 const SPEND = `
   moved AS (
@@ -21,11 +23,12 @@ const INSERT = `
   new AS (
     INSERT INTO usage_events (${NAMES}) SELECT ${NAMES} FROM r ORDER BY ts, id
     ON CONFLICT (ts, id) DO NOTHING
-    RETURNING id, org_id, process_id, cost_nanos, budgets),
+    RETURNING ${RETURNED.join(', ')}),
   sums AS (
     SELECT n.org_id, u.budget, n.process_id, sum(n.cost_nanos)::bigint AS nanos
     FROM new n CROSS JOIN unnest(n.budgets) u(budget) GROUP BY 1, 2, 3),
-  ${SPEND}
+  ${SPEND},
+  ${rollUp('new')}
   SELECT id::text FROM new`;
 
 // I3: `unknown` becomes the true end once, and the sums move by the difference. What it was charged to stays.
@@ -37,16 +40,17 @@ const CHANGES = Object.keys(COLUMNS)
 const REPLACE = `
   WITH ${INPUT},
   old AS (
-    SELECT l.ts, l.id, l.org_id, l.process_id, l.budgets, l.cost_nanos, r.cost_nanos AS new_nanos
+    SELECT ${RETURNED.map((name) => `l.${name}`).join(', ')}, r.cost_nanos AS new_nanos
     FROM usage_events l JOIN r ON l.ts = r.ts AND l.id = r.id
     WHERE l.state = 'unknown' ORDER BY l.ts, l.id FOR UPDATE OF l),
   up AS (
     UPDATE usage_events l SET ${CHANGES} FROM old JOIN r ON r.ts = old.ts AND r.id = old.id
-    WHERE l.ts = old.ts AND l.id = old.id RETURNING 1),
+    WHERE l.ts = old.ts AND l.id = old.id RETURNING ${RETURNED.map((name) => `l.${name}`).join(', ')}),
   sums AS (
     SELECT old.org_id, u.budget, old.process_id, sum(old.new_nanos - old.cost_nanos)::bigint AS nanos
     FROM old CROSS JOIN unnest(old.budgets) u(budget) GROUP BY 1, 2, 3),
-  ${SPEND}
+  ${SPEND},
+  ${rollUp('up', 'old')}
   SELECT id::text, cost_nanos AS previous FROM old`;
 
 /** What a commit changed, for whoever keeps sums of their own in the same transaction. */
@@ -57,7 +61,7 @@ export interface RowChanges {
 }
 
 /**
- * Adds rows to the ledger and moves the budgets' sums with them. Inside the caller's transaction; any number of times with
+ * Adds rows to the ledger and moves the budgets' sums and the roll-ups with them. Inside the caller's transaction; any number of times with
  * the same rows.
  */
 export async function commitRows(sql: Sql, rows: readonly LedgerRow[]): Promise<RowChanges> {

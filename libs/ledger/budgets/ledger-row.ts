@@ -30,6 +30,8 @@ const BLANK: Omit<UsageEvent, 'id' | 'orgId' | 'costNanos'> = {
   keyId: '',
   keyName: '',
   team: null,
+  user: null,
+  app: null,
   tags: [],
   route: '',
   dialect: '',

@@ -35,6 +35,10 @@ export class LogItemDto {
   keyId!: string;
   @ApiProperty(text)
   team!: string | null;
+  @ApiProperty({ ...text, description: 'the user who owns the key' })
+  user!: string | null;
+  @ApiProperty({ ...text, description: 'the application that owns the key' })
+  app!: string | null;
   @ApiProperty({ type: [String] })
   tags!: readonly string[];
   @ApiProperty()

@@ -46,6 +46,18 @@ export class ListLogsDto extends ListQueryDto {
   @Matches(VISIBLE, visible)
   team?: string;
 
+  @ApiPropertyOptional({ description: 'name of the user who owns the key' })
+  @IsOptional()
+  @Length(1, 256)
+  @Matches(VISIBLE, visible)
+  user?: string;
+
+  @ApiPropertyOptional({ description: 'name of the application that owns the key' })
+  @IsOptional()
+  @Length(1, 256)
+  @Matches(VISIBLE, visible)
+  app?: string;
+
   @ApiPropertyOptional({ description: 'a status such as 429, or a class such as 4xx' })
   @IsOptional()
   @Matches(/^[1-9](\d\d|xx)$/, { message: 'must be a status such as 429 or a class such as 4xx' })

@@ -6,12 +6,13 @@ const DAY_MS = 86_400_000;
 
 /** A table cut by time, and how far ahead its partitions are made. */
 export interface PartitionedTable {
-  readonly name: 'usage_events' | 'archive_records';
+  readonly name: 'usage_events' | 'usage_rollups' | 'archive_records';
   readonly period: PartitionPeriod;
   readonly aheadDays: number;
 }
 
 export const USAGE_TABLE: PartitionedTable = { name: 'usage_events', period: 'day', aheadDays: 7 };
+export const ROLLUP_TABLE: PartitionedTable = { name: 'usage_rollups', period: 'month', aheadDays: 31 };
 export const ARCHIVE_TABLE: PartitionedTable = { name: 'archive_records', period: 'month', aheadDays: 31 };
 
 /** Makes a table ready for rows of any time. @param source connected as the table's owner */

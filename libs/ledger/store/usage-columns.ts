@@ -6,6 +6,8 @@ export const USAGE_COLUMNS = {
   key_id: 'text',
   key_name: 'text',
   team: 'text',
+  owner_user: 'text',
+  owner_app: 'text',
   tags: 'text[]',
   route: 'text',
   dialect: 'text',

@@ -19,14 +19,20 @@ export interface UsageRow extends Omit<UsageEvent, 'costNanos' | 'error'> {
 export interface InsertResult {
   /** Rows that were not there before. */
   readonly inserted: number;
+  /** `unknown` rows that got their true end. */
+  readonly replaced: number;
   /** Events the store can never take, with the reason. */
   readonly refused: readonly { readonly event: UsageEvent; readonly reason: string }[];
 }
 
 /** The writing side of the ledger, for the worker. */
 export interface UsageWriter {
-  /** Writes each event as one row, once, however often it is sent. Rejects when the store is away: send all again. */
-  insert(events: readonly UsageEvent[]): Promise<InsertResult>;
+  /**
+   * Writes each event as one row, once, however often it is sent, and moves the roll-ups by exactly what is new. An event
+   * sent as `settled` replaces its row where that was `unknown`. Rejects when the store is away: send all again.
+   * @param state how far the events can be trusted; default `settled`
+   */
+  insert(events: readonly UsageEvent[], state?: UsageState): Promise<InsertResult>;
 }
 
 /** What a list of calls may be narrowed by; every given filter must hold. */
@@ -41,6 +47,8 @@ export interface UsageFilter {
   readonly keyId?: string;
   readonly keyName?: string;
   readonly team?: string;
+  readonly user?: string;
+  readonly app?: string;
   /** Inclusive range of the status the caller got. */
   readonly status?: readonly [number, number];
   readonly route?: string;

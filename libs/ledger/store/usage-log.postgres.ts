@@ -22,6 +22,8 @@ const CONDITIONS = {
   keyId: 'key_id = ?',
   keyName: 'key_name = ?',
   team: 'team = ?',
+  user: 'owner_user = ?',
+  app: 'owner_app = ?',
   route: 'route = ?',
   error: 'error = ?',
 } as const satisfies Partial<Record<keyof UsageFilter, string>>;
@@ -135,6 +137,8 @@ interface StoredRow {
   readonly key_id: string;
   readonly key_name: string;
   readonly team: string | null;
+  readonly owner_user: string | null;
+  readonly owner_app: string | null;
   readonly tags: string[];
   readonly route: string;
   readonly dialect: string;
@@ -172,6 +176,8 @@ function toRow(row: StoredRow): UsageRow {
     keyId: row.key_id,
     keyName: row.key_name,
     team: row.team,
+    user: row.owner_user,
+    app: row.owner_app,
     tags: row.tags,
     route: row.route,
     dialect: row.dialect,

@@ -34,6 +34,7 @@ export function compileBoot(file: ConfigFile, overrides: Overrides, folders: Fol
     },
     drainMs: file.limits?.drain_ms ?? 120_000,
     bodyLimitBytes: file.limits?.body_bytes ?? 20_971_520,
+    clientGoneCalls: file.limits?.client_gone_calls ?? 64,
     logLevel: overrides.logLevel ?? file.log?.level ?? 'info',
     readyFile: overrides.readyFile === null ? null : resolve(folders.working, overrides.readyFile),
   };
@@ -53,6 +54,7 @@ export function compileLive(file: ConfigFile): LiveConfig {
       retentionDays: file.archive?.retention_days ?? 30,
     },
     ledgerRetentionDays: file.ledger?.retention_days ?? 400,
+    reportRetentionDays: file.ledger?.report_retention_days ?? 1200,
     providers,
     models: Object.entries(file.models ?? {})
       .map(([name, model]) => compileModel(name, model))
@@ -102,6 +104,11 @@ function toProviderConfig(name: string, provider: Written<'providers'>[string]):
     headers: Object.fromEntries(headers.map(([header, value]) => [header.toLowerCase(), new Secret(value)])),
     models: [...(provider.models ?? [])],
     timeouts: compileTimeouts(provider.timeouts),
+    clientGone: {
+      action: provider.on_client_gone ?? 'cancel',
+      maxBytes: provider.client_gone_bytes ?? 16_777_216,
+      maxMs: provider.client_gone_ms ?? 120_000,
+    },
   };
 }
 
@@ -129,6 +136,8 @@ function compileKey(key: Written<'keys'>[number]): FileKeyConfig {
     name: key.name,
     secret: key.key === undefined || key.key === '' ? null : new Secret(key.key),
     team: key.team ?? null,
+    user: key.user ?? null,
+    app: key.app ?? null,
     models: [...(key.models ?? ['*'])],
     routes: [...(key.routes ?? ['*'])],
     tags: [...(key.tags ?? [])],

@@ -10,6 +10,15 @@ export interface UpstreamTimeouts {
   readonly totalMs: number;
 }
 
+/** What becomes of a call whose caller left before its end. */
+export interface ClientGonePolicy {
+  /** `drain`: the answer is read to its end for the usage, as it may be billed in full anyway. */
+  readonly action: 'cancel' | 'drain';
+  /** Bounds of draining, counted from the moment the caller left. */
+  readonly maxBytes: number;
+  readonly maxMs: number;
+}
+
 export interface ProviderConfig {
   readonly name: string;
   readonly type: ProviderType;
@@ -21,6 +30,7 @@ export interface ProviderConfig {
   readonly headers: Readonly<Record<string, Secret>>;
   readonly models: readonly string[];
   readonly timeouts: UpstreamTimeouts;
+  readonly clientGone: ClientGonePolicy;
 }
 
 export interface ModelConfig {
@@ -37,6 +47,8 @@ export interface FileKeyConfig {
   /** `null`: none was given; one is made and kept in the data folder. */
   readonly secret: Secret | null;
   readonly team: string | null;
+  readonly user: string | null;
+  readonly app: string | null;
   readonly models: readonly string[];
   readonly routes: readonly string[];
   readonly tags: readonly string[];
@@ -70,6 +82,8 @@ export interface BootConfig {
   };
   readonly drainMs: number;
   readonly bodyLimitBytes: number;
+  /** Calls without a caller that one gateway reads to their end at the same time. */
+  readonly clientGoneCalls: number;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly readyFile: string | null;
 }
@@ -79,6 +93,8 @@ export interface LiveConfig {
   readonly egressAllow: readonly string[];
   readonly archive: { readonly bodies: boolean; readonly maxBodyBytes: number; readonly retentionDays: number };
   readonly ledgerRetentionDays: number;
+  /** Of the roll-ups that reports are made from. */
+  readonly reportRetentionDays: number;
   readonly providers: readonly ProviderConfig[];
   readonly models: readonly ModelConfig[];
   readonly keys: readonly FileKeyConfig[];

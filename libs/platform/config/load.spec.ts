@@ -32,6 +32,7 @@ describe('without a file', () => {
       stores: { redis: 'embedded', postgres: 'embedded', mongodb: null },
       drainMs: 120_000,
       bodyLimitBytes: 20_971_520,
+      clientGoneCalls: 64,
       logLevel: 'info',
       readyFile: null,
     });

@@ -55,6 +55,22 @@ const provider = z.strictObject({
   headers: z.record(z.string(), z.string()).optional().describe('sent with every call to this provider'),
   models: z.array(z.string()).optional().describe('models listed at /v1/models for this provider'),
   timeouts: timeouts.optional(),
+  on_client_gone: z
+    .enum(['cancel', 'drain'])
+    .optional()
+    .describe('a caller left in mid-call: cancel the call (default), or read its answer to the end for the usage'),
+  client_gone_bytes: z
+    .int()
+    .min(0)
+    .max(1 << 30)
+    .optional()
+    .describe('drain: at most so many bytes after the caller left, default 16777216'),
+  client_gone_ms: z
+    .int()
+    .min(0)
+    .max(3_600_000)
+    .optional()
+    .describe('drain: at most so long after the caller left, default 120000'),
 });
 
 const model = z.strictObject({
@@ -157,6 +173,12 @@ export const configSchema = z.strictObject({
         .max(3_600_000)
         .optional()
         .describe('how long streams may run on after SIGTERM, default 120000'),
+      client_gone_calls: z
+        .int()
+        .min(0)
+        .max(100_000)
+        .optional()
+        .describe('calls without a caller that a gateway reads to their end at once, default 64; more are cancelled'),
     })
     .optional(),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).optional() }).optional(),
@@ -173,7 +195,15 @@ export const configSchema = z.strictObject({
     })
     .optional(),
   ledger: z
-    .strictObject({ retention_days: z.int().positive().max(36_500).optional().describe('default 400') })
+    .strictObject({
+      retention_days: z.int().positive().max(36_500).optional().describe('rows of single calls, default 400'),
+      report_retention_days: z
+        .int()
+        .positive()
+        .max(36_500)
+        .optional()
+        .describe('sums that spend reports are made from, default 1200'),
+    })
     .optional(),
   providers: z.record(name, provider).optional(),
   models: z.record(z.string().min(1).max(256), model).optional(),

@@ -182,6 +182,7 @@ const NAMES = {
   stores: 'stores',
   drainMs: 'limits.drain_ms',
   bodyLimitBytes: 'limits.body_bytes',
+  clientGoneCalls: 'limits.client_gone_calls',
   logLevel: 'log.level',
   readyFile: 'SMARTFLOW_READY_FILE',
 } as const satisfies Record<keyof SmartflowConfig['boot'], string>;

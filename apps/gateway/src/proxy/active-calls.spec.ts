@@ -1,8 +1,7 @@
 import { type ActiveCall, ActiveCalls } from './active-calls.js';
 
 class FakeCall implements ActiveCall {
-  readonly startedMs = performance.now();
-  readonly totalMs = 60_000;
+  readonly deadlineMs = performance.now() + 60_000;
   activeAt = -1;
   pausedSinceMs: number | null = null;
   aborted: string | null = null;

@@ -2,8 +2,8 @@ import type { AbortReason } from './upstream-call.js';
 
 /** What is known of a call under way. */
 export interface ActiveCall {
-  readonly startedMs: number;
-  readonly totalMs: number;
+  /** Monotonic ms at which it has taken too long. */
+  readonly deadlineMs: number;
   /** Since when its caller has not read on; `null` while it reads. */
   readonly pausedSinceMs: number | null;
   /** Where `ActiveCalls` keeps the call; nobody else's business. */
@@ -63,7 +63,7 @@ export class ActiveCalls {
   #endOverdue(): void {
     const now = performance.now();
     for (const call of [...this.#calls]) {
-      if (now - call.startedMs > call.totalMs) call.abort('upstream_timeout');
+      if (now > call.deadlineMs) call.abort('upstream_timeout');
       // A caller that stays but does not read holds its upstream and our memory: it counts as gone.
       else if (call.pausedSinceMs !== null && now - call.pausedSinceMs > MAX_PAUSE_MS) call.abort('client_gone');
     }

@@ -10,6 +10,7 @@ import type { DemoAddress } from '#libs/providers/index.js';
 import type { RegistryFeed, RegistryState } from '#libs/registry/index.js';
 import type { LiveSettings } from '../live-settings.js';
 import { ActiveCalls } from './active-calls.js';
+import { DrainRoom } from './client-gone.js';
 import { compileConfig, snapshotOf, type CompiledConfig } from './compile-snapshot.js';
 import type { DataPlane } from './data-plane.js';
 import { HeldBytes } from './held-bytes.js';
@@ -50,6 +51,7 @@ export class DataPlaneRunner {
     const prices = bundledPriceTable();
     this.#config = compileConfig(live, parts.demo, prices);
     const active = new ActiveCalls();
+    const drains = new DrainRoom(config.boot.clientGoneCalls);
     this.plane = {
       snapshot: this.#snapshot(this.#config, parts.feed.current()),
       draining: false,
@@ -62,7 +64,8 @@ export class DataPlaneRunner {
       heldBodies: new HeldBytes(MAX_BODIES_BYTES),
       prices,
       active,
-      metrics: new ProxyMetrics(active),
+      drains,
+      metrics: new ProxyMetrics(active, drains),
       log: parts.log,
     };
     parts.settings.subscribe((next) => this.#reconfigure(next));

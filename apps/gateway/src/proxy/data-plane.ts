@@ -2,6 +2,7 @@ import type { BodySink, UsageSink } from '#libs/ledger/index.js';
 import type { PriceTable } from '#libs/pricing/index.js';
 import type { Logger } from '#libs/platform/logger.js';
 import type { ActiveCalls } from './active-calls.js';
+import type { DrainRoom } from './client-gone.js';
 import type { HeldBytes } from './held-bytes.js';
 import type { ProxyMetrics } from './proxy-metrics.js';
 import type { Snapshot } from './snapshot.js';
@@ -27,6 +28,7 @@ export interface DataPlane {
   readonly heldBodies: HeldBytes;
   readonly prices: PriceTable;
   readonly active: ActiveCalls;
+  readonly drains: DrainRoom;
   readonly metrics: ProxyMetrics;
   readonly log: Logger;
 }

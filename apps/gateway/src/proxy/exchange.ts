@@ -44,6 +44,9 @@ export class Exchange {
   // filled by resolve
   target: Target | null = null;
 
+  /** What becomes of the call when its caller leaves; `null`: as the provider's setting says. For hard budgets: `drain`. */
+  whenClientGone: 'cancel' | 'drain' | null = null;
+
   // filled while the answer arrives
   upstreamStatus: number | null = null;
   firstByteMs: number | null = null;

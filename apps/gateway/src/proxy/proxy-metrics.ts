@@ -1,6 +1,7 @@
 import type { TokenUsage } from '#libs/dialects/index.js';
 import { counter, gauge, histogram, type CounterHandle, type HistogramHandle } from '#libs/platform/metrics.js';
 import type { ActiveCalls } from './active-calls.js';
+import type { ClientGoneEnd, DrainRoom } from './client-gone.js';
 import type { Exchange } from './exchange.js';
 
 /** The metrics of one provider, found once: looking each up by its labels for every call costs more than counting. */
@@ -30,10 +31,13 @@ export class ProxyMetrics {
     'provider',
   ]);
 
+  readonly #gone = counter('smartflow_client_gone_total', 'Calls whose caller left, by what became of them', ['end']);
+
   readonly #providers = new Map<string, ProviderMetrics>();
 
-  constructor(active: ActiveCalls) {
+  constructor(active: ActiveCalls, drains: DrainRoom) {
     gauge('smartflow_calls_active', 'Upstream calls under way', () => active.size);
+    gauge('smartflow_calls_draining', 'Calls without a caller that are read to their end', () => drains.taken);
   }
 
   /** An upstream call is over. */
@@ -46,6 +50,11 @@ export class ProxyMetrics {
     metrics.inputTokens.inc(usage.inputTokens);
     metrics.outputTokens.inc(usage.outputTokens);
     metrics.cost.inc(costNanos);
+  }
+
+  /** A caller left before its call was over. */
+  clientGone(end: ClientGoneEnd): void {
+    this.#gone.inc({ end });
   }
 
   /** A request ended before any upstream call. */

@@ -35,6 +35,8 @@ export function settle(exchange: Exchange, plane: DataPlane, outcome: Outcome): 
     keyId: key.id,
     keyName: key.name,
     team: key.team,
+    user: key.user,
+    app: key.app,
     tags: key.tags,
     route: exchange.endpoint.route,
     dialect: exchange.endpoint.dialect.name,

@@ -4,6 +4,7 @@ import { withoutUsageChunk } from '#libs/dialects/index.js';
 import { nanosToUsd } from '#libs/ledger/index.js';
 import { AppError, type ErrorCode } from '#libs/platform/errors.js';
 import { AnswerCapture } from './capture.js';
+import type { ClientGoneEnd } from './client-gone.js';
 import type { DataPlane } from './data-plane.js';
 import type { Exchange } from './exchange.js';
 import { answerError } from './refuse.js';
@@ -25,7 +26,8 @@ export type AbortReason = 'client_gone' | Extract<ErrorCode, 'upstream_timeout' 
 
 /**
  * Stage 8: one upstream call, as an undici dispatch handler that writes into the caller's response. No streams and no
- * closures per chunk: this is the hot path (ADR 0003). It ends in exactly one `settle`.
+ * closures per chunk: this is the hot path (ADR 0003). It ends in exactly one `settle`, also
+ * when the caller has left.
  */
 export class UpstreamCall implements Dispatcher.DispatchHandler {
   readonly #exchange: Exchange;
@@ -33,7 +35,12 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | null = null;
   #abortReason: AbortReason | null = null;
   #over = false;
+  /** The caller left and the answer is read for its usage alone: nothing is written any more. */
+  #isDraining = false;
+  /** Bytes that may still come while draining. */
+  #drainableBytes = 0;
   activeAt = -1;
+  deadlineMs: number;
   #retryAfter: string | null = null;
   #mode: Mode = 'whole';
   #headers: OutgoingHeaders = {};
@@ -48,16 +55,9 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     this.#exchange = exchange;
     this.#plane = plane;
     this.#capture = plane.bodies === null ? null : new AnswerCapture(plane);
+    this.deadlineMs = exchange.startedMs + (exchange.target?.provider.timeouts.totalMs ?? 0);
     plane.active.add(this);
     exchange.response.on('close', this.#onClientClose);
-  }
-
-  get startedMs(): number {
-    return this.#exchange.startedMs;
-  }
-
-  get totalMs(): number {
-    return this.#exchange.target?.provider.timeouts.totalMs ?? 0;
   }
 
   /** Since when the caller has not read on (monotonic ms); `null` while it reads. */
@@ -65,9 +65,14 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     return this.#pausedSinceMs;
   }
 
-  /** Ends the call from our side; the caller gets what the reason asks for. */
+  /** Ends the call from our side; the caller gets what the reason asks for. Without a caller it may be drained instead. */
   abort(reason: AbortReason): void {
     if (this.#over || this.#abortReason !== null) return;
+    if (reason === 'client_gone' && !this.#isDraining) {
+      const end = this.#isOver() ? 'complete' : this.#startDraining();
+      if (end === null) return;
+      this.#plane.metrics.clientGone(end);
+    }
     this.#abortReason = reason;
     if (this.#controller === null) this.#fail(new AppError(reason === 'client_gone' ? 'upstream_cut' : reason));
     else this.#controller.abort(new Error(reason));
@@ -75,8 +80,24 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
 
   // A paused upstream connection would stay in its pool for ever once its client has left.
   #onClientClose = (): void => {
-    if (!this.#exchange.response.writableFinished) this.abort('client_gone');
+    if (!this.#isDraining && !this.#exchange.response.writableFinished) this.abort('client_gone');
   };
+
+  /** Reads on without a caller, within the bounds of the policy; else answers why not. */
+  #startDraining(): ClientGoneEnd | null {
+    const { target, whenClientGone, response } = this.#exchange;
+    const policy = target?.provider.clientGone;
+    // What has not been sent upstream costs nothing.
+    if (policy === undefined || (whenClientGone ?? policy.action) === 'cancel' || this.#controller === null)
+      return 'cancelled';
+    if (!this.#plane.drains.take()) return 'no_room';
+    this.#isDraining = true;
+    this.#drainableBytes = policy.maxBytes;
+    this.deadlineMs = Math.min(this.deadlineMs, performance.now() + policy.maxMs);
+    response.destroy(); // of a caller that only stopped reading
+    if (this.#pausedSinceMs !== null) this.#resume();
+    return null;
+  }
 
   get #credentials(): readonly Buffer[] {
     return this.#exchange.target?.provider.credentials ?? [];
@@ -87,9 +108,13 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     this.#pausedSinceMs = performance.now();
     this.#controller?.pause();
     this.#exchange.response.once('drain', () => {
-      this.#pausedSinceMs = null;
-      this.#controller?.resume();
+      if (this.#pausedSinceMs !== null) this.#resume();
     });
+  }
+
+  #resume(): void {
+    this.#pausedSinceMs = null;
+    this.#controller?.resume();
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -157,6 +182,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
 
   #take(chunk: Buffer): void {
     const exchange = this.#exchange;
+    if (this.#isDraining && (this.#drainableBytes -= chunk.length) < 0) return this.abort('client_gone');
     if (exchange.firstByteMs === null) exchange.firstByteMs = performance.now() - exchange.startedMs;
     if (this.#mode === 'events') {
       const block = (this.#blocks as SseBlocks).push(chunk);
@@ -200,6 +226,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   }
 
   #write(bytes: Buffer): void {
+    if (this.#isDraining) return;
     const { response, upstreamStatus } = this.#exchange;
     // The status line waits for the first content: until then a failure can still become a proper error.
     if (!response.headersSent) response.writeHead(upstreamStatus as number, this.#headers);
@@ -217,10 +244,12 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     const usage = status < 300 ? dialect.usageOfBody(exchange.operation ?? 'chat', body) : null;
     const price = priceOf(exchange, this.#plane, usage);
     if (price.priceVersion !== null) this.#headers['x-smartflow-cost-usd'] = nanosToUsd(BigInt(price.costNanos));
-    this.#headers['content-length'] = body.length;
-    this.#capture?.push(body);
-    exchange.response.writeHead(status, this.#headers);
-    exchange.response.end(body);
+    if (!this.#isDraining) {
+      this.#headers['content-length'] = body.length;
+      this.#capture?.push(body);
+      exchange.response.writeHead(status, this.#headers);
+      exchange.response.end(body);
+    }
     this.#settle({ usage, price, complete: true, error: null });
   }
 
@@ -234,8 +263,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     const ends = (this.#ends as EndsOfStream).ends();
     const ending = dialect.endingOf(operation, ends.tail);
     if (ending === 'cut') return this.#fail(new AppError('upstream_cut'));
-    if (!exchange.response.headersSent) exchange.response.writeHead(exchange.upstreamStatus as number, this.#headers);
-    exchange.response.end();
+    this.#endAnswer();
     const failed = ending === 'failed';
     this.#settle({
       usage: dialect.usageOfStream(operation, ends),
@@ -245,10 +273,15 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   }
 
   #endRaw(): void {
-    const exchange = this.#exchange;
-    if (!exchange.response.headersSent) exchange.response.writeHead(exchange.upstreamStatus as number, this.#headers);
-    exchange.response.end();
+    this.#endAnswer();
     this.#settle({ usage: this.#usageSoFar(), complete: true, error: null });
+  }
+
+  #endAnswer(): void {
+    if (this.#isDraining) return;
+    const { response, upstreamStatus } = this.#exchange;
+    if (!response.headersSent) response.writeHead(upstreamStatus as number, this.#headers);
+    response.end();
   }
 
   /** The call failed or was ended. What the caller gets depends on what has been sent already. */
@@ -256,9 +289,9 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     const exchange = this.#exchange;
     const { response } = exchange;
     const usage = this.#usageSoFar();
-    if (this.#abortReason === 'client_gone') {
+    if (this.#abortReason === 'client_gone' || this.#isDraining) {
       // Many clients close as soon as they have read the last event: then nothing is missing.
-      const complete = this.#ends !== null && this.#isOver();
+      const complete = this.#isOver();
       return this.#settle({ usage, complete, error: complete ? null : 'client_gone' });
     }
     if (!response.headersSent) {
@@ -284,13 +317,19 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   }
 
   #isOver(): boolean {
-    const { tail } = (this.#ends as EndsOfStream).ends();
+    if (this.#ends === null) return false;
+    const { tail } = this.#ends.ends();
     return this.#exchange.endpoint.dialect.endingOf(this.#exchange.operation ?? 'chat', tail) === 'done';
   }
 
   #settle(outcome: Omit<Outcome, 'captured'>): void {
     this.#over = true;
-    settle(this.#exchange, this.#plane, { ...outcome, captured: this.#capture?.take() ?? null });
+    if (this.#isDraining) {
+      this.#plane.drains.release();
+      this.#plane.metrics.clientGone(outcome.complete ? 'drained' : 'cut');
+    }
+    const error = this.#isDraining ? 'client_gone' : outcome.error;
+    settle(this.#exchange, this.#plane, { ...outcome, error, captured: this.#capture?.take() ?? null });
     this.#plane.active.delete(this);
   }
 }

@@ -100,3 +100,9 @@ export function dayAt(timeZone: string, ms: number): number {
   while (startOfDay(timeZone, number) > ms) number -= 1;
   return number;
 }
+
+/** A day as ISO 8601 writes it: `2026-11-21`. */
+export function isoDay(number: number): string {
+  const { year, month, day } = dayOfNumber(number);
+  return `${String(year).padStart(4, '0')}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}`;
+}

@@ -1,4 +1,4 @@
-import { dayAt, dayNumber, dayOfNumber, isTimeZone, startOfDay } from './zoned-days.js';
+import { dayAt, dayNumber, dayOfNumber, isoDay, isTimeZone, startOfDay } from './zoned-days.js';
 
 export const PERIOD_KINDS = ['daily', 'weekly', 'monthly', 'lifetime'] as const;
 export type PeriodKind = (typeof PERIOD_KINDS)[number];
@@ -70,9 +70,4 @@ function cut({ kind, timeZone, weekStart }: PeriodRule, today: number): Period {
 /** 1 Monday … 7 Sunday; 1 January 1970 was a Thursday. */
 function weekdayOf(number: number): number {
   return ((((number + 3) % 7) + 7) % 7) + 1;
-}
-
-function isoDay(number: number): string {
-  const { year, month, day } = dayOfNumber(number);
-  return `${String(year).padStart(4, '0')}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}`;
 }
