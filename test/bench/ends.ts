@@ -33,6 +33,7 @@ export class Ends {
   readonly #worker = new Worker(new URL('./ends-worker.js', import.meta.url));
   readonly #open = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
   #next = 0;
+  #broken: Error | null = null;
   upstreamPort = 0;
 
   constructor() {
@@ -43,7 +44,8 @@ export class Ends {
       else call?.reject(new Error(message.error));
     });
     this.#worker.on('error', (error) => {
-      for (const call of this.#open.values()) call.reject(error as Error);
+      this.#broken = error as Error;
+      for (const call of this.#open.values()) call.reject(this.#broken);
     });
   }
 
@@ -78,6 +80,7 @@ export class Ends {
   }
 
   #call(call: WorkerCall, withinMs = 60_000): Promise<unknown> {
+    if (this.#broken !== null) return Promise.reject(this.#broken);
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       const late = setTimeout(

@@ -87,6 +87,7 @@ export function renderResults(
     'Made by `npm run bench` (see README.md in this folder for what the rows are and how they are measured).',
     '',
     ...machine(root, options),
+    `- ${disturbance(sets)}`,
     '',
     '## Against the goals',
     '',
@@ -122,6 +123,15 @@ function machine(root: string, options: BenchOptions): string[] {
     `- Node ${process.versions.node}, Fastify ${versionOf(root, 'fastify')}, undici ${versionOf(root, 'undici')}, NestJS ${versionOf(root, '@nestjs/core')}`,
     `- ${options.processes} sets of processes, ${options.turns} turns of ${options.windowMs} ms windows, ${options.warmCpuSeconds} s of own CPU time to warm up (40 % of it for each load other than 1 KB), ${options.streams} open streams, ${options.growthCalls} calls in the growth run`,
   ];
+}
+
+/** How noisy the run was. */
+function disturbance(sets: readonly SetResult[]): string {
+  const all = sets.flatMap(({ samples }) => [...samples.values()].flatMap((rows) => [...rows.values()].flat()));
+  const shares = all.map(({ disturbed }) => disturbed).sort((a, b) => a - b);
+  const percent = (share: number | undefined): string => `${((share ?? 0) * 100).toFixed(0)} %`;
+  const at = (part: number): string => percent(shares[Math.floor(shares.length * part)]);
+  return `others held the proxies' core for ${at(0.5)} of a window in the median, ${at(0.9)} in the worst tenth (a window with more than 5 % is taken up to three times, the calmest counts)`;
 }
 
 /** Over the last 15 minutes, the bench's own two included. */

@@ -1,4 +1,5 @@
 import { LOAD_CORE, pin } from './process-cost.js';
+import { nginxRow } from './nginx-row.js';
 import { productRow } from './product-row.js';
 import { scriptRow } from './script-row.js';
 
@@ -27,6 +28,7 @@ export interface RowStarter {
 /** All rows; the yardstick first. */
 export const ROWS: readonly RowStarter[] = [
   scriptRow('d', 'bare-proxy.js'),
+  nginxRow,
   scriptRow('off', 'open-gateway.js'),
   productRow('governed', { archive: false, silentStreams: false }),
   productRow('archive', { archive: true, silentStreams: false }),

@@ -2,7 +2,7 @@ import net from 'node:net';
 import { jsonAnswer, streamAnswer } from './payloads.js';
 
 const HEAD_END = Buffer.from('\r\n\r\n');
-const LENGTH = Buffer.from('content-length: ');
+const LENGTH = Buffer.from('ength: '); // of content-length, however it is capitalised
 const ANSWER = Buffer.from('x-bench-answer: ');
 const LF = 0x0a;
 

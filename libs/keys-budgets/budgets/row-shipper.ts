@@ -49,10 +49,11 @@ export class RowShipper {
     const inFlightBytes = spool.shipped - spool.acked;
     if (inFlightBytes <= 0) this.#lastAckMs = nowMs;
     else if (nowMs - this.#lastAckMs > this.#stallMs) this.#shipAgain(nowMs);
-    const hasRows = spool.hasUnshipped && inFlightBytes < windowBytes;
+    const isKnown = this.#run !== ''; // the first message only learns the server's life: rows stay in memory meanwhile
+    const hasRows = isKnown && spool.hasUnshipped && inFlightBytes < windowBytes;
     const mirror = nowMs - this.#lastMirrorMs > MIRROR_EVERY_MS ? this.#options.takeMirror() : null;
     const asks = inFlightBytes > 0 && nowMs - this.#lastShipMs > ASK_EVERY_MS;
-    if (!hasRows && !asks && (mirror === null || mirror.lines.length === 0)) return;
+    if (isKnown && !hasRows && !asks && (mirror === null || mirror.lines.length === 0)) return;
     if (mirror !== null) this.#lastMirrorMs = nowMs;
     this.#lastShipMs = nowMs;
     this.#isBusy = true;
@@ -69,7 +70,7 @@ export class RowShipper {
         }
         this.#run = reply.run;
         mirror?.restore();
-        spool.resend(spool.acked);
+        if (hasRows || spool.shipped > spool.acked) spool.resend(spool.acked);
       })
       .catch(() => {
         mirror?.restore();

@@ -27,7 +27,7 @@ export interface SpoolBatch {
 
 /** What one write may not do on a spool that is shipped from memory; beyond this it is read from the disk. */
 const MOST_PENDING_BYTES = 4 * 1024 * 1024;
-const CHUNK_BYTES = 256 * 1024;
+const CHUNK_BYTES = 512 * 1024;
 
 /**
  * Append-only file of one process, shared by all its organisations (KEY-6). Everything of one event-loop turn is one

@@ -162,7 +162,8 @@ export class RedisUsageSink implements UsageSink {
       bytes += size;
       events += 1;
     }
-    const body = `[${this.#lines.splice(0, events).join(',')}]`;
+    // As bytes: a text this long would outlive the round trip in the old generation, and full collections would follow.
+    const body = Buffer.from(`[${this.#lines.splice(0, events).join(',')}]`);
     const fields: EntryFields = [
       ['w', this.#writer],
       ['s', String(++this.#sequence)],
