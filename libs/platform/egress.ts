@@ -4,3 +4,5 @@ export type { GuardedConnectorOptions, LookupAll } from './egress/connector.js';
 export { allowEntryFor, EgressPolicy } from './egress/policy.js';
 export type { EgressVerdict } from './egress/policy.js';
 export { EgressRefused } from './egress/refused.js';
+export { EgressClient } from './egress/client.js';
+export type { EgressAnswer, EgressClientOptions, EgressRequest } from './egress/client.js';

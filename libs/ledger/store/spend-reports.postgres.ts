@@ -15,7 +15,7 @@ import type {
   SpendSums,
 } from '../spend/spend-report.js';
 
-/** Dimension → its value, with `c` for what is summed, `t` for one of its tags and `$5` for the names of days. */
+/** Dimension → its value, with `c` for what is summed and `t` for one of its tags. */
 const VALUES = {
   team: 'c.team',
   user: 'c.owner_user',
@@ -24,7 +24,7 @@ const VALUES = {
   model: 'c.model',
   provider: 'c.provider',
   tag: `coalesce(t.tag, '')`,
-  day: '($5::text[])[c.day]',
+  day: 'c.day_name',
 } as const satisfies Record<SpendDimension, string>;
 
 /** Filter → its condition on `usage_dimensions d`; `?` stands for the parameter. */
@@ -55,7 +55,7 @@ export class PostgresSpendReports implements SpendReports {
 
   async page(query: SpendQuery): Promise<SpendPage> {
     const { groupBy, sort, limit } = query;
-    const { values, chosen } = choose(query, groupBy.includes('day') ? daysOf(query) : []);
+    const { values, chosen } = choose(query, groupBy.includes('day') ? daysOf(query) : [{ ...query, name: '' }]);
     const [first, second] = groupBy.map((dimension) => VALUES[dimension]);
     const tags = groupBy.includes('tag') ? 'LEFT JOIN usage_dimension_tags t ON t.dimension_id = c.id' : '';
     const after = query.cursor === undefined ? null : decodeSpendCursor(query, query.cursor);
@@ -132,18 +132,17 @@ export class PostgresSpendReports implements SpendReports {
 }
 
 /**
- * The beginning of a statement: `chosen` has the sums of each dimension, and of each of `days` if there are any, with what
- * tells dimensions apart. Summed first and joined then, since roll-ups are many and dimensions few.
+ * The beginning of a statement: `chosen` has the sums of each dimension on each of `days` (numbered from 1), with what tells
+ * dimensions apart. Summed first and joined then, since roll-ups are many and dimensions few.
  */
 function choose(
-  query: SpendRange & SpendFilter & { readonly orgId: string },
+  query: SpendFilter & { readonly orgId: string },
   days: readonly SpendDay[],
 ): { readonly chosen: string; readonly values: unknown[] } {
   const values: unknown[] = [
     query.orgId,
-    new Date(query.fromMs),
-    new Date(query.toMs),
     days.map(({ fromMs }) => new Date(fromMs).toISOString()),
+    days.map(({ toMs }) => new Date(toMs).toISOString()),
     days.map(({ name }) => name),
   ];
   const conditions = ['d.org_id = $1'];
@@ -157,12 +156,14 @@ function choose(
   const chosen = `
     WITH wanted AS (SELECT d.* FROM usage_dimensions d WHERE ${conditions.join(' AND ')}),
     sums AS (
-      SELECT r.dimension_id, CASE WHEN cardinality($4::timestamptz[]) = 0 THEN 0 ELSE width_bucket(r.ts, $4::timestamptz[]) END AS day,
-        max(r.ts) AS last, ${ROLLUP_SUMS.map((name) => `sum(r.${name}) AS ${name}`).join(', ')}
-      FROM usage_rollups r
-      WHERE r.org_id = $1 AND r.ts >= $2 AND r.ts < $3 AND cardinality($5::text[]) >= 0
-        ${isFiltered ? 'AND r.dimension_id IN (SELECT id FROM wanted)' : ''}
-      GROUP BY 1, 2),
+      SELECT span.day, span.name AS day_name, of_day.* FROM unnest($2::timestamptz[], $3::timestamptz[], $4::text[])
+        WITH ORDINALITY AS span (begins, ends, name, day)
+      CROSS JOIN LATERAL (
+        SELECT r.dimension_id, max(r.ts) AS last, ${ROLLUP_SUMS.map((name) => `sum(r.${name}) AS ${name}`).join(', ')}
+        FROM usage_rollups r
+        WHERE r.org_id = $1 AND r.ts >= span.begins AND r.ts < span.ends
+          ${isFiltered ? 'AND r.dimension_id IN (SELECT id FROM wanted)' : ''}
+        GROUP BY 1) of_day),
     chosen AS (SELECT wanted.*, sums.* FROM sums JOIN wanted ON wanted.id = sums.dimension_id)`;
   return { chosen, values };
 }

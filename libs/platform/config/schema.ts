@@ -14,6 +14,11 @@ const budget = z.strictObject({
   period: z.enum(['daily', 'weekly', 'monthly', 'lifetime']),
   time_zone: z.string().optional().describe('IANA zone in which the period begins, e.g. Europe/Berlin'),
   mode: z.enum(['clamp', 'strict', 'soft']).optional(),
+  warn_at: z
+    .array(z.number().positive().max(10))
+    .max(8)
+    .optional()
+    .describe('shares of the limit at which to warn, e.g. [0.5, 0.8]'),
 });
 
 const limits = z.strictObject({

@@ -5,6 +5,7 @@ import { Ledger1760000000002 } from './0002-ledger.js';
 import { Archive1760000000003 } from './0003-archive.js';
 import { Budgets1760000000004 } from './0004-budgets.js';
 import { Rollups1760000000005 } from './0005-rollups.js';
+import { Alerts1760000000006 } from './0006-alerts.js';
 
 export const migrations = [
   Cluster1760000000000,
@@ -13,4 +14,5 @@ export const migrations = [
   Archive1760000000003,
   Budgets1760000000004,
   Rollups1760000000005,
+  Alerts1760000000006,
 ] as const;
