@@ -1,4 +1,26 @@
 export { bootstrap, type FirstCredentials } from './bootstrap.js';
+export { Admission, type AdmitRequest, type BudgetState, type Refusal } from './budgets/admission.js';
+export type { BudgetCounters, BudgetLedger } from './budgets/budget-counters.js';
+export {
+  BUDGET_MODES,
+  faultOfBudget,
+  MOST_BUDGETS_OF_A_CALL,
+  MOST_NANOS,
+  type BudgetDefinition,
+  type BudgetFault,
+  type BudgetMode,
+  type BudgetScope,
+} from './budgets/budget-definition.js';
+export type { BudgetSet } from './budgets/budget-set.js';
+export { Budgets, type BudgetsOptions } from './budgets/budgets.js';
+export { PERIOD_KINDS, periodAt, type Period, type PeriodKind, type PeriodRule } from './budgets/period.js';
+export type { BudgetStats, BudgetTimes } from './budgets/process-host.js';
+export { isOwnerAlive, SpoolUnusableError } from './budgets/spool-folder.js';
+export {
+  checkCounterStore,
+  CounterStoreUnfitError,
+  RedisBudgetCounters,
+} from './budgets/store/budget-counters.redis.js';
 export { FileKeySecrets, type ResolvedFileKey } from './file-key-secrets.js';
 export { KeyAdmin } from './key-admin.js';
 export { compileKeys, MAX_KEY_LENGTH, MIN_KEY_LENGTH, type KeyIndex, type KeyRecord } from './key-index.js';

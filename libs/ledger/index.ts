@@ -1,3 +1,11 @@
+export { PostgresBudgetLedger, type BudgetLedgerOptions, type Patience } from './budgets/budget-ledger.postgres.js';
+export type { RowChanges } from './budgets/commit-rows.postgres.js';
+export { drainRows, type RowDrain } from './budgets/drain-rows.js';
+export type { LedgerRow } from './budgets/ledger-row.js';
+export type { OnChanges } from './budgets/process-end.postgres.js';
+export { RedisRowAcks } from './budgets/row-acks.redis.js';
+export { PostgresRowWriter, type RowWriterOptions } from './budgets/row-writer.postgres.js';
+export type { Sql } from './budgets/sql.postgres.js';
 export { BodyReader, type ReadBodies } from './read-bodies.js';
 export { backOff, DrainControl } from './drain-control.js';
 export { drainBodies } from './drain-bodies.js';

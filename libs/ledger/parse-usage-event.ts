@@ -56,6 +56,12 @@ export interface ParsedBatch {
   readonly refused: readonly { readonly payload: string; readonly reason: string }[];
 }
 
+/** One event, or why it cannot be stored. */
+export function parseUsageEvent(item: unknown): { readonly event: UsageEvent } | { readonly reason: string } {
+  const parsed = schema.safeParse(item);
+  return parsed.success ? { event: parsed.data as UsageEvent } : { reason: z.prettifyError(parsed.error) };
+}
+
 /** Reads the JSON array of one stream entry. Whatever is wrong concerns the one event it is in, never its neighbours. */
 export function parseUsageBatch(json: string): ParsedBatch {
   let list: unknown;
@@ -68,9 +74,9 @@ export function parseUsageBatch(json: string): ParsedBatch {
   const events: UsageEvent[] = [];
   const refused: { payload: string; reason: string }[] = [];
   for (const item of list) {
-    const parsed = schema.safeParse(item);
-    if (parsed.success) events.push(parsed.data as UsageEvent);
-    else refused.push({ payload: JSON.stringify(item), reason: z.prettifyError(parsed.error) });
+    const parsed = parseUsageEvent(item);
+    if ('event' in parsed) events.push(parsed.event);
+    else refused.push({ payload: JSON.stringify(item), reason: parsed.reason });
   }
   return { events, refused };
 }

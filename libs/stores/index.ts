@@ -1,3 +1,4 @@
+export { budgetKeys, ROW_ACKS, ROW_STREAM, type BudgetKeys } from './budget-keys.js';
 export { checkMongo, checkPostgres, checkRedis } from './check-external.js';
 export { clusterSecret } from './cluster-secrets.js';
 export { connectMongo } from './connect-mongo.js';

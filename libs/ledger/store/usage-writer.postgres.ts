@@ -70,7 +70,8 @@ function timeOf(event: UsageEvent): Date {
   return new Date(idTimeMs(event.id) ?? NaN);
 }
 
-function toStored(event: UsageEvent): Record<UsageColumn, unknown> {
+/** An event as the row's columns. */
+export function toStored(event: UsageEvent): Record<UsageColumn, unknown> {
   const { usage } = event;
   return {
     ts: timeOf(event).toISOString(),

@@ -1,0 +1,300 @@
+import type { Redis } from 'ioredis';
+import type { DataSource } from 'typeorm';
+import type { Logger } from '#libs/platform/logger.js';
+import { budgetKeys } from '#libs/stores/index.js';
+import { type Generation, type LockOptions, underLock } from './generation.postgres.js';
+import { parseLedgerRow, type LedgerRow } from './ledger-row.js';
+import { bookEnd, readProcess, releaseSlices, type OnChanges } from './process-end.postgres.js';
+import { transaction } from './sql.postgres.js';
+import { sweepOrganisation } from './sweep.postgres.js';
+
+export interface BudgetLedgerOptions {
+  readonly source: DataSource;
+  /** Purpose `background`. */
+  readonly redis: Redis;
+  readonly logger: Logger;
+  /** Sums of others that move with the rows, in their transaction. */
+  readonly onChanges?: OnChanges;
+}
+
+/** A living process registers. */
+export interface EnteringProcess {
+  readonly processId: string;
+  readonly seq: number;
+  readonly mirrorSeq: number;
+  readonly ttlMs: number;
+  readonly ceilings: readonly (readonly [field: string, nanos: number])[];
+  readonly isNew: boolean;
+}
+
+/** When a silent process may be taken for dead. */
+export interface Patience {
+  /** Length of a process's lease. */
+  readonly ttlMs: number;
+  /** How long after its lease a process counts as lost with its disk. */
+  readonly lostAfterMs: number;
+  /** Every batch shipped before this time of the store is in the ledger. */
+  readonly committedToMs: number;
+}
+
+const PART = 500;
+
+/**
+ * The durable side of the budgets: who counts by its ceilings and who by its rows. Every operation runs under the
+ * organisation's lock, may be repeated, and first finishes what a holder that died left half done.
+ */
+export class PostgresBudgetLedger {
+  readonly #options: BudgetLedgerOptions;
+  readonly #onChanges: OnChanges;
+
+  constructor(options: BudgetLedgerOptions) {
+    this.#options = options;
+    this.#onChanges = options.onChanges ?? (async () => {});
+  }
+
+  /** A living process brings what it holds: at its start (nothing), and whenever Redis lost its memory. */
+  async enter(orgId: string, entry: EnteringProcess): Promise<{ state: 'live'; gen: string } | { state: 'closed' }> {
+    const { processId, ceilings } = entry;
+    return this.#locked(orgId, async (c) => {
+      if (entry.isNew) {
+        await c.sql.query(`INSERT INTO budget_processes (org_id, process_id) VALUES ($1, $2) ON CONFLICT DO NOTHING`, [
+          orgId,
+          processId,
+        ]);
+        await c.sql.query(`INSERT INTO budget_spools (process_id) VALUES ($1) ON CONFLICT DO NOTHING`, [processId]);
+      }
+      const process = await readProcess(c.sql, orgId, processId);
+      if (process?.state !== 'live') return { state: 'closed' };
+      await this.#mirror(c, entry);
+      for (let i = 0; i === 0 || i < ceilings.length; i += PART) {
+        const isLast = i + PART >= ceilings.length;
+        const part = ceilings.slice(i, i + PART).flat();
+        await c.admin('join', processId, [isLast ? entry.seq : '', entry.ttlMs, ...part]);
+      }
+      return { state: 'live', gen: c.gen };
+    });
+  }
+
+  async organisationsOf(processId: string): Promise<readonly string[]> {
+    const text = `SELECT org_id FROM budget_processes WHERE process_id = $1`;
+    const rows = (await this.#options.source.query(text, [processId])) as { org_id: string }[];
+    return rows.map(({ org_id }) => org_id);
+  }
+
+  /** Every organisation that ever had a process. */
+  async organisations(): Promise<readonly string[]> {
+    const rows = (await this.#options.source.query(`SELECT org_id FROM budget_generations`)) as { org_id: string }[];
+    return rows.map(({ org_id }) => org_id);
+  }
+
+  /**
+   * A process is gone and its spool was read: its rows and its end are one transaction, then its ceilings give way to the
+   * ledger's sums. @param from offset of the spool's first byte; more than the ledger has, or Infinity: pieces are missing
+   */
+  async close(orgId: string, processId: string, rows: Iterable<string>, from: number): Promise<void> {
+    await this.#locked(orgId, async (c) => {
+      await transaction(c.sql, async () => {
+        const process = await readProcess(c.sql, orgId, processId);
+        const lost = process !== null && from > Number(process.acked);
+        await bookEnd(c, { processId, rows: this.#parsed(rows), lost }, process, this.#onChanges);
+      });
+      await this.#leave(c, processId);
+    });
+  }
+
+  /**
+   * Books processes as lost that were silent for `lostAfterMs` beyond their lease and whose spool nobody brought. What
+   * they shipped before must be in the ledger (`committedToMs`), or it would count twice. @returns the processes closed
+   */
+  async closeLost(orgId: string, patience: Patience): Promise<readonly string[]> {
+    const candidates = await this.#silent(orgId, patience);
+    const closed: string[] = [];
+    for (const processId of candidates) {
+      await this.#locked(orgId, async (c) => {
+        // judged again on a generation known to be this server's: an old snapshot shows old signs of life
+        if (!(await this.#isSilent(c, processId, patience))) return;
+        await transaction(c.sql, async () => {
+          const process = await readProcess(c.sql, orgId, processId);
+          if (process?.state === 'live')
+            await bookEnd(c, { processId, rows: [], lost: true }, process, this.#onChanges);
+        });
+        await this.#leave(c, processId);
+        closed.push(processId);
+      });
+    }
+    return closed;
+  }
+
+  /** Rows of a closed process came late: its sums are set anew. */
+  async refold(orgId: string): Promise<void> {
+    await this.#locked(orgId, async (c) => {
+      if (c.isOpen) await this.#fold(c, null);
+    });
+  }
+
+  /**
+   * Removes what nobody needs any more: keys of older generations, fields of periods that cannot be charged, sums of
+   * processes closed long ago (merged into one). Idempotent; once an hour is enough.
+   */
+  async sweep(orgId: string): Promise<void> {
+    await this.#locked(orgId, (c) => sweepOrganisation(c));
+  }
+
+  /** `smartflow budgets rebuild`: a new generation, into which the living processes bring what they hold. */
+  async rebuild(orgId: string): Promise<{ readonly generation: string }> {
+    return this.#locked(orgId, async (c) => ({ generation: c.gen }), { renew: true });
+  }
+
+  /**
+   * `smartflow spool forget <process>`: the disk of a dead process will not come back, what it held beyond its rows is
+   * released. If it did spend that, the cap was passed by as much: the caller says so.
+   * @returns nano-dollars released per organisation and budget
+   * @throws Error when the process is not known or still alive
+   */
+  async forget(
+    processId: string,
+    patience: Pick<Patience, 'ttlMs'>,
+  ): Promise<ReadonlyMap<string, ReadonlyMap<string, number>>> {
+    const orgIds = await this.organisationsOf(processId);
+    if (orgIds.length === 0) throw new Error(`no process ${processId} is known to the ledger`);
+    const released = new Map<string, ReadonlyMap<string, number>>();
+    for (const orgId of orgIds) {
+      await this.#locked(orgId, async (c) => {
+        await transaction(c.sql, async () => {
+          const process = await readProcess(c.sql, orgId, processId);
+          if (process?.state === 'live') {
+            if (!(await this.#isSilent(c, processId, { ...patience, lostAfterMs: 0, committedToMs: Infinity }))) {
+              throw new Error(`process ${processId} is alive: end it first, it gives everything back by itself`);
+            }
+            await bookEnd(c, { processId, rows: [], lost: true }, process, this.#onChanges);
+          }
+          released.set(orgId, await releaseSlices(c, processId));
+        });
+        await this.#leave(c, processId);
+      });
+    }
+    return released;
+  }
+
+  /** Runs `work` alone in the organisation, after what others left half done is finished. */
+  async #locked<T>(orgId: string, work: (c: Generation) => Promise<T>, options: LockOptions = {}): Promise<T> {
+    const { source, redis, logger } = this.#options;
+    const onNewGeneration = (gen: string): void =>
+      logger.warn({ orgId, generation: gen }, 'Redis has other counters than the ledger knows: they are rebuilt');
+    return underLock(
+      source,
+      redis,
+      orgId,
+      async (c) => {
+        await this.#finishClosed(c);
+        const result = await work(c);
+        if (!c.isOpen) await this.#openIfComplete(c);
+        return result;
+      },
+      { onNewGeneration, ...options },
+    );
+  }
+
+  /** I4: a closer that died between PostgreSQL and Redis left a process counting twice, by its rows and its ceiling. */
+  async #finishClosed(c: Generation): Promise<void> {
+    const joined = await c.redis.smembers(c.keys.joined(c.gen));
+    if (joined.length === 0) return;
+    const closed = await c.sql.query<{ process_id: string }>(
+      `SELECT process_id FROM budget_processes WHERE org_id = $1 AND process_id = ANY($2) AND state = 'closed'`,
+      [c.orgId, joined],
+    );
+    for (const { process_id } of closed) await this.#leave(c, process_id);
+  }
+
+  /** Ceilings rise again when every process that may hold money has joined or was closed; then the ledger's sums go in. */
+  async #openIfComplete(c: Generation): Promise<void> {
+    const live = await c.sql.query<{ process_id: string }>(
+      `SELECT process_id FROM budget_processes WHERE org_id = $1 AND state = 'live'`,
+      [c.orgId],
+    );
+    for (const { process_id } of live) {
+      if ((await c.redis.hexists(c.keys.ceilings(c.gen, process_id), '#')) === 0) return;
+    }
+    await this.#fold(c, null);
+    await c.admin('open', '');
+    c.isOpen = true;
+  }
+
+  /** Sets what closed processes spent, of periods that can still be charged. */
+  async #fold(c: Generation, budgets: readonly string[] | null, processId = ''): Promise<void> {
+    const sums = await c.sql.query<{ budget: string; nanos: string }>(
+      `SELECT s.budget, sum(s.nanos)::text AS nanos
+       FROM budget_spend s LEFT JOIN budget_processes p ON p.org_id = s.org_id AND p.process_id = s.process_id
+       WHERE s.org_id = $1 AND NOT s.ended AND p.state IS DISTINCT FROM 'live' AND ($2::text[] IS NULL OR s.budget = ANY($2))
+       GROUP BY 1 ORDER BY 1`,
+      [c.orgId, budgets],
+    );
+    for (let i = 0; i < sums.length; i += PART) {
+      const part = sums.slice(i, i + PART).flatMap(({ budget, nanos }) => [budget, nanos]);
+      await c.admin('fold', processId, part);
+    }
+  }
+
+  /** Its ceilings give way to the ledger's sums, budget by budget in one step each, then what it held beyond its rows goes. */
+  async #leave(c: Generation, processId: string): Promise<void> {
+    const touched = await c.sql.query<{ budget: string }>(
+      `SELECT budget FROM budget_spend WHERE org_id = $1 AND process_id = $2 AND NOT ended`,
+      [c.orgId, processId],
+    );
+    if (touched.length > 0) {
+      await this.#fold(
+        c,
+        touched.map(({ budget }) => budget),
+        processId,
+      );
+    }
+    await c.admin('drop', processId);
+  }
+
+  async #mirror(c: Generation, { processId, ceilings, mirrorSeq }: EnteringProcess): Promise<void> {
+    await c.sql.query(
+      `INSERT INTO budget_leases (org_id, process_id, budget, ceiling, seq)
+       SELECT $1, $2, budget, ceiling, $5 FROM unnest($3::text[], $4::bigint[]) AS x (budget, ceiling)
+       ON CONFLICT (org_id, process_id, budget) DO UPDATE SET ceiling = excluded.ceiling, seq = excluded.seq
+       WHERE excluded.seq > budget_leases.seq`,
+      [c.orgId, processId, ceilings.map(([field]) => field), ceilings.map(([, nanos]) => nanos), mirrorSeq],
+    );
+  }
+
+  /** Candidates, by a look without the lock: this is asked every second. */
+  async #silent(orgId: string, patience: Patience): Promise<readonly string[]> {
+    const { redis, source } = this.#options;
+    const text = `SELECT process_id FROM budget_processes WHERE org_id = $1 AND state = 'live'`;
+    const live = (await source.query(text, [orgId])) as { process_id: string }[];
+    if (live.length === 0) return [];
+    const keys = budgetKeys(orgId);
+    const [time, [gen, since]] = await Promise.all([redis.time(), redis.hmget(keys.head, 'gen', 'at')]);
+    const nowMs = Number(time[0]) * 1000 + Number(time[1]) / 1000;
+    const silent: string[] = [];
+    for (const { process_id } of live) {
+      const until = await redis.hget(keys.ceilings(gen ?? '', process_id), '@');
+      const untilMs = until === null ? Number(since ?? 0) + patience.ttlMs : Number(until);
+      if (isLost(nowMs, untilMs, patience)) silent.push(process_id);
+    }
+    return silent;
+  }
+
+  async #isSilent(c: Generation, processId: string, patience: Patience): Promise<boolean> {
+    const until = await c.redis.hget(c.keys.ceilings(c.gen, processId), '@');
+    return isLost(c.nowMs, until === null ? c.sinceMs + patience.ttlMs : Number(until), patience);
+  }
+
+  *#parsed(rows: Iterable<string>): Generator<LedgerRow> {
+    for (const json of rows) {
+      const parsed = parseLedgerRow(json);
+      if ('refused' in parsed)
+        this.#options.logger.error({ reason: parsed.refused, row: json }, 'a row of a spool cannot be read');
+      else if (parsed.row !== null) yield parsed.row;
+    }
+  }
+}
+
+/** @param untilMs end of the process's lease: nothing it shipped is younger */
+function isLost(nowMs: number, untilMs: number, { lostAfterMs, committedToMs }: Patience): boolean {
+  return nowMs > untilMs + lostAfterMs && committedToMs > untilMs;
+}

@@ -1,0 +1,116 @@
+import type { DataSource } from 'typeorm';
+import { idTimeMs } from '#libs/platform/ids.js';
+import type { TablePartitions } from '#libs/stores/index.js';
+import { commitRows } from './commit-rows.postgres.js';
+import type { OnChanges } from './process-end.postgres.js';
+import type { Ceiling, RowBatch } from './row-batch.js';
+import { type Sql, transaction, withConnection } from './sql.postgres.js';
+
+export interface RowWriterOptions {
+  /** Connected as the owner of `usage_events`. */
+  readonly source: DataSource;
+  /** Daily ones of `usage_events`. */
+  readonly partitions: TablePartitions;
+  readonly onChanges?: OnChanges;
+}
+
+export interface Committed {
+  /** Process → offset of its spool up to which the ledger has everything. */
+  readonly acked: ReadonlyMap<string, number>;
+  /** Organisations in which a process that is closed had rows: their sums in Redis are to be set anew. */
+  readonly late: ReadonlySet<string>;
+}
+
+interface Membership {
+  readonly org_id: string;
+  readonly process_id: string;
+  readonly state: string;
+}
+
+/** The worker's side: batches of the stream into the ledger, in one transaction each time. */
+export class PostgresRowWriter {
+  readonly #options: RowWriterOptions;
+
+  constructor(options: RowWriterOptions) {
+    this.#options = options;
+  }
+
+  /** Any number of times with the same batches. */
+  async commit(batches: readonly RowBatch[]): Promise<Committed> {
+    const rows = batches.flatMap((batch) => batch.rows);
+    const times = rows.map(({ event }) => idTimeMs(event.id) as number);
+    if (times.length > 0) await this.#options.partitions.ensure(Math.min(...times), Math.max(...times));
+    return withConnection(this.#options.source, (sql) =>
+      transaction(sql, async () => {
+        const processes = [
+          ...new Set([...batches.map(({ processId }) => processId), ...rows.map(({ processId }) => processId)]),
+        ].sort();
+        // Held to the end: a process is closed either before, and these rows are late, or after, and its end counts them.
+        const known = await sql.query<Membership>(
+          `SELECT org_id, process_id, state FROM budget_processes WHERE process_id = ANY($1) ORDER BY 1, 2 FOR SHARE`,
+          [processes],
+        );
+        const acked = await advance(sql, batches, processes);
+        const changes = await commitRows(sql, rows);
+        if (this.#options.onChanges !== undefined) await this.#options.onChanges(sql, changes);
+        await mirror(
+          sql,
+          batches.flatMap(({ ceilings }) => ceilings),
+        );
+        const live = new Set(
+          known.filter(({ state }) => state === 'live').map((row) => `${row.org_id} ${row.process_id}`),
+        );
+        const late = rows.filter(({ event, processId }) => !live.has(`${event.orgId} ${processId}`));
+        return { acked, late: new Set(late.map(({ event }) => event.orgId)) };
+      }),
+    );
+  }
+}
+
+/** Moves the committed offsets; a gap never counts as safe. */
+async function advance(
+  sql: Sql,
+  batches: readonly RowBatch[],
+  processes: readonly string[],
+): Promise<Map<string, number>> {
+  const spools = await sql.query<{ process_id: string; acked: string }>(
+    `SELECT process_id, acked FROM budget_spools WHERE process_id = ANY($1) ORDER BY 1 FOR UPDATE`,
+    [processes],
+  );
+  const acked = new Map(spools.map(({ process_id, acked: offset }) => [process_id, Number(offset)]));
+  for (const { processId, from, to } of batches) {
+    const offset = acked.get(processId);
+    if (offset !== undefined && from <= offset && to > offset) acked.set(processId, to);
+  }
+  await sql.query(
+    `UPDATE budget_spools s SET acked = x.acked FROM unnest($1::text[], $2::bigint[]) AS x (process_id, acked)
+     WHERE s.process_id = x.process_id AND x.acked > s.acked`,
+    [[...acked.keys()], [...acked.values()]],
+  );
+  return acked;
+}
+
+/** Mirror of the ceilings of the living. */
+async function mirror(sql: Sql, ceilings: readonly Ceiling[]): Promise<void> {
+  const newest = new Map<string, Ceiling>();
+  for (const ceiling of ceilings) {
+    const key = `${ceiling.orgId}\t${ceiling.processId}\t${ceiling.budget}`;
+    if (ceiling.seq >= (newest.get(key)?.seq ?? 0)) newest.set(key, ceiling);
+  }
+  if (newest.size === 0) return;
+  const list = [...newest.keys()].sort().map((key) => newest.get(key) as Ceiling);
+  await sql.query(
+    `INSERT INTO budget_leases (org_id, process_id, budget, ceiling, seq)
+     SELECT x.* FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[]) AS x (org_id, process_id, budget, ceiling, seq)
+       JOIN budget_processes p ON p.org_id = x.org_id AND p.process_id = x.process_id AND p.state = 'live'
+     ON CONFLICT (org_id, process_id, budget) DO UPDATE SET ceiling = excluded.ceiling, seq = excluded.seq
+     WHERE excluded.seq > budget_leases.seq`,
+    [
+      list.map(({ orgId }) => orgId),
+      list.map(({ processId }) => processId),
+      list.map(({ budget }) => budget),
+      list.map(({ nanos }) => nanos),
+      list.map(({ seq }) => seq),
+    ],
+  );
+}
