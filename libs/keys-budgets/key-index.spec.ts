@@ -1,10 +1,10 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
-import type { FileKeyConfig } from '#libs/platform/config.js';
+import { NO_LIMITS, type FileKeyConfig } from '#libs/platform/config.js';
 import { Secret } from '#libs/platform/secret.js';
 import { RegistryState, type RegistryDocument } from '#libs/registry/index.js';
 import { digestOf, makeCredential } from './credential.js';
 import type { ResolvedFileKey } from './file-key-secrets.js';
-import type { KeyBody } from './key-document.js';
+import { KEY_DEFAULTS, type KeyBody } from './key-document.js';
 import { compileKeys } from './key-index.js';
 
 const pepper = createSecretKey(randomBytes(32));
@@ -13,13 +13,7 @@ function document(id: string, text: string, body: Partial<KeyBody> = {}): Regist
   const full: KeyBody = {
     publicId: 'x',
     digest: digestOf(pepper, text),
-    team: null,
-    models: ['*'],
-    routes: ['*'],
-    tags: [],
-    expiresAtMs: null,
-    metadata: {},
-    revokedAtMs: null,
+    ...KEY_DEFAULTS,
     ...body,
   };
   return { orgId: 'org_default', kind: 'key', id, name: id, version: 1, body: full, createdAtMs: 0, updatedAtMs: 0 };
@@ -33,9 +27,13 @@ function fileKey(name: string, text: string, more: Partial<FileKeyConfig> = {}):
     name,
     secret,
     team: null,
+    user: null,
+    app: null,
     models: ['*'],
     routes: ['*'],
     tags: [],
+    budgets: [],
+    limits: NO_LIMITS,
     expiresAtMs: null,
     metadata: {},
     ...more,

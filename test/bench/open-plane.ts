@@ -1,4 +1,5 @@
 import type { KeyIndex, KeyRecord } from '#libs/keys-budgets/index.js';
+import { NO_LIMITS } from '#libs/platform/config.js';
 import { EgressPolicy } from '#libs/platform/egress.js';
 import { createLogger } from '#libs/platform/logger.js';
 import { bundledPriceTable } from '#libs/pricing/index.js';
@@ -15,7 +16,11 @@ const anybody: KeyRecord = {
   name: 'bench',
   orgId: 'org_default',
   team: null,
+  user: null,
+  app: null,
   tags: [],
+  budgets: [],
+  limits: [],
   expiresAtMs: null,
   status: 'active',
   source: 'file',
@@ -48,7 +53,7 @@ export function openPlane(origin: string): DataPlane {
       version: 1,
       keys: everybody,
       models: new ModelIndex(
-        [{ name: BENCH_MODEL, provider: 'bench', model: BENCH_MODEL, contextTokens: null }],
+        [{ name: BENCH_MODEL, provider: 'bench', model: BENCH_MODEL, contextTokens: null, limits: NO_LIMITS }],
         [benchProvider(origin)],
         () => [],
       ),

@@ -2,7 +2,7 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { KeyRecord } from '#libs/keys-budgets/index.js';
 import { AppError } from '#libs/platform/errors.js';
-import type { ProviderConfig } from '#libs/platform/config.js';
+import { NO_LIMITS, type ProviderConfig } from '#libs/platform/config.js';
 import { Secret } from '#libs/platform/secret.js';
 import { compileProvider, type Provider } from '#libs/providers/index.js';
 import { ModelIndex } from '#libs/routing/index.js';
@@ -21,7 +21,11 @@ const key: KeyRecord = {
   name: 'test',
   orgId: 'org_default',
   team: null,
+  user: null,
+  app: null,
   tags: [],
+  budgets: [],
+  limits: [],
   expiresAtMs: null,
   status: 'active',
   source: 'api',
@@ -55,7 +59,7 @@ const snapshot: Snapshot = {
   version: 1,
   keys: { find: (presented: string) => (presented.startsWith('good') ? key : null) } as Snapshot['keys'],
   models: new ModelIndex(
-    [{ name: 'fast', provider: 'openai', model: 'gpt-5-mini', contextTokens: null }],
+    [{ name: 'fast', provider: 'openai', model: 'gpt-5-mini', contextTokens: null, limits: NO_LIMITS }],
     providers,
     () => [],
   ),
