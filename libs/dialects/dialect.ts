@@ -73,8 +73,9 @@ export function nested(value: unknown): Record<string, unknown> {
 /** Headers every error of ours carries. A caller's own mistake will not get better by itself: SDKs must not repeat it. */
 export function errorHeaders(error: AppError, status: number): Record<string, string> {
   const headers: Record<string, string> = { 'content-type': 'application/json; charset=utf-8' };
-  if (status < 500) headers['x-should-retry'] = 'false';
-  if (status === 503) headers['retry-after'] = '1';
+  if (error.retryAfterS !== null) headers['retry-after'] = String(error.retryAfterS);
+  else if (status < 500) headers['x-should-retry'] = 'false';
+  else if (status === 503) headers['retry-after'] = '1';
   headers['x-smartflow-error'] = error.code;
   return headers;
 }

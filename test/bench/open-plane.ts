@@ -1,4 +1,4 @@
-import type { KeyIndex, KeyRecord } from '#libs/keys-budgets/index.js';
+import { OwnerIndex, type KeyIndex, type KeyRecord } from '#libs/keys-budgets/index.js';
 import { NO_LIMITS } from '#libs/platform/config.js';
 import { EgressPolicy } from '#libs/platform/egress.js';
 import { createLogger } from '#libs/platform/logger.js';
@@ -57,6 +57,8 @@ export function openPlane(origin: string): DataPlane {
         [benchProvider(origin)],
         () => [],
       ),
+      owners: OwnerIndex.empty,
+      modelLimits: new Map(),
       priceOverrides: [],
     },
     draining: false,

@@ -4,6 +4,7 @@ import { Registry1760000000001 } from './0001-registry.js';
 import { Ledger1760000000002 } from './0002-ledger.js';
 import { Archive1760000000003 } from './0003-archive.js';
 import { Budgets1760000000004 } from './0004-budgets.js';
+import { KeyUse1760000000007 } from './0007-key-use.js';
 
 export const migrations = [
   Cluster1760000000000,
@@ -11,4 +12,5 @@ export const migrations = [
   Ledger1760000000002,
   Archive1760000000003,
   Budgets1760000000004,
+  KeyUse1760000000007,
 ] as const;

@@ -1,6 +1,6 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
-import type { KeyRecord } from '#libs/keys-budgets/index.js';
+import { OwnerIndex, type KeyRecord } from '#libs/keys-budgets/index.js';
 import { AppError } from '#libs/platform/errors.js';
 import { NO_LIMITS, type ProviderConfig } from '#libs/platform/config.js';
 import { Secret } from '#libs/platform/secret.js';
@@ -63,6 +63,8 @@ const snapshot: Snapshot = {
     providers,
     () => [],
   ),
+  owners: OwnerIndex.empty,
+  modelLimits: new Map(),
   priceOverrides: [],
 };
 
