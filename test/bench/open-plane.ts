@@ -64,6 +64,11 @@ export function openPlane(origin: string): DataPlane {
     draining: false,
     isBlind: () => false,
     pools: new UpstreamPools(() => policy),
+    limiter: {
+      admit() {
+        throw new Error('nobody here has a limit');
+      },
+    },
     usage: { hasRoom: () => true, record: () => {} },
     bodies: null,
     prices: bundledPriceTable(),

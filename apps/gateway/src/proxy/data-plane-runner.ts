@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { compileKeys, FileKeySecrets, OwnerIndex } from '#libs/keys-budgets/index.js';
+import { compileKeys, FileKeySecrets, OwnerIndex, type Limiter } from '#libs/keys-budgets/index.js';
 import type { BodySink, UsageSink } from '#libs/ledger/index.js';
 import type { LiveConfig } from '#libs/platform/config.js';
 import { EgressPolicy } from '#libs/platform/egress.js';
@@ -23,6 +23,7 @@ export interface DataPlaneParts {
   readonly pepper: KeyObject;
   readonly usage: UsageSink;
   readonly bodies: BodySink | null;
+  readonly limiter: Limiter;
   readonly demo: DemoAddress | null;
   readonly log: Logger;
 }
@@ -55,6 +56,7 @@ export class DataPlaneRunner {
       pools: new UpstreamPools(() => this.#egress),
       usage: parts.usage,
       bodies: live.archive.bodies ? parts.bodies : null,
+      limiter: parts.limiter,
       prices,
       active,
       metrics: new ProxyMetrics(active),

@@ -1,3 +1,4 @@
+import type { Limiter } from '#libs/keys-budgets/index.js';
 import type { BodySink, UsageSink } from '#libs/ledger/index.js';
 import type { PriceTable } from '#libs/pricing/index.js';
 import type { Logger } from '#libs/platform/logger.js';
@@ -18,6 +19,7 @@ export interface DataPlane {
   readonly usage: UsageSink;
   /** `null`: bodies are not archived. */
   bodies: BodySink | null;
+  readonly limiter: Limiter;
   readonly prices: PriceTable;
   readonly active: ActiveCalls;
   readonly metrics: ProxyMetrics;

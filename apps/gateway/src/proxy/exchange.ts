@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Operation } from '#libs/dialects/index.js';
-import type { KeyRecord } from '#libs/keys-budgets/index.js';
+import type { KeyRecord, LimitTicket } from '#libs/keys-budgets/index.js';
 import { AppError } from '#libs/platform/errors.js';
 import { newId } from '#libs/platform/ids.js';
 import type { Target } from '#libs/routing/index.js';
@@ -40,6 +40,10 @@ export class Exchange {
 
   // filled by resolve
   target: Target | null = null;
+
+  // filled by admit
+  /** What the call holds of its rate limits; `null`: it has none. */
+  ticket: LimitTicket | null = null;
 
   // filled while the answer arrives
   upstreamStatus: number | null = null;

@@ -3,7 +3,16 @@ import { AppError } from '#libs/platform/errors.js';
 import { GEMINI_OPERATIONS } from './endpoints.js';
 import { decode, type Exchange } from './exchange.js';
 
-const WATCHED: ReadonlySet<string> = new Set(['model', 'stream', 'stream_options', 'messages', 'input']);
+const WATCHED: ReadonlySet<string> = new Set([
+  'model',
+  'stream',
+  'stream_options',
+  'messages',
+  'input',
+  'max_tokens',
+  'max_completion_tokens',
+  'max_output_tokens',
+]);
 const NOTHING: ReadonlySet<string> = new Set();
 
 /** What `read` found and `prepare` needs to edit the body. */
