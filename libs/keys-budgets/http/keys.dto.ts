@@ -7,6 +7,7 @@ import {
   IsArray,
   IsIn,
   IsInt,
+  IsObject,
   IsOptional,
   Max,
   Min,
@@ -95,6 +96,7 @@ class KeyFieldsDto {
 
   @ApiPropertyOptional({ type: LimitsDto, nullable: true })
   @ValidateIf(isGivenAndNotNull)
+  @IsObject()
   @ValidateNested()
   @Type(() => LimitsDto)
   limits?: LimitsDto | null;

@@ -1,6 +1,6 @@
 import { ApiHideProperty, ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { ArrayMaxSize, ArrayMinSize, IsArray, IsIn, IsOptional, ValidateIf, ValidateNested } from 'class-validator';
+import { ArrayMaxSize, ArrayMinSize, IsArray, IsIn, IsObject, IsOptional, ValidateIf, ValidateNested } from 'class-validator';
 import { MOST_BUDGETS, WEEK_STARTS, WEEKDAYS, type WeekStart } from '#libs/platform/config.js';
 import { BudgetDto, isGiven, isGivenAndNotNull, LimitsDto } from './governance.dto.js';
 import { WaitQueryDto } from './keys.dto.js';
@@ -49,6 +49,7 @@ class OwnerFieldsDto extends BudgetedDto {
 
   @ApiPropertyOptional({ type: LimitsDto, nullable: true, description: 'of all its keys together. Not for tags' })
   @ValidateIf(isGivenAndNotNull)
+  @IsObject()
   @ValidateNested()
   @Type(() => LimitsDto)
   limits?: LimitsDto | null;
@@ -82,6 +83,7 @@ export class UpdateOrgDto extends BudgetedDto {
 
   @ApiPropertyOptional({ type: LimitsDto, nullable: true, description: 'of all its keys together' })
   @ValidateIf(isGivenAndNotNull)
+  @IsObject()
   @ValidateNested()
   @Type(() => LimitsDto)
   limits?: LimitsDto | null;
