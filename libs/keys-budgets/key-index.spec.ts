@@ -6,6 +6,7 @@ import { digestOf, makeCredential } from './credential.js';
 import type { ResolvedFileKey } from './file-key-secrets.js';
 import { KEY_DEFAULTS, type KeyBody } from './key-document.js';
 import { compileKeys } from './key-index.js';
+import { NO_FILE_OWNERS, OwnerIndex } from './owner-index.js';
 
 const pepper = createSecretKey(randomBytes(32));
 
@@ -72,6 +73,51 @@ describe('KeyIndex', () => {
   it('KEY-1: a revoked key is found as revoked, so that its caller is told so', () => {
     const key = text();
     expect(compileKeys(state(document('k', key, { revokedAtMs: 1 })), [], pepper).find(key)?.status).toBe('revoked');
+  });
+
+  it('KEY-1: a blocked key is found as blocked', () => {
+    const key = text();
+    const blocked = { atMs: 1, reason: null };
+    expect(compileKeys(state(document('k', key, { blocked })), [], pepper).find(key)?.status).toBe('blocked');
+  });
+
+  it('KEY-1: the secret before a rotation is the same key until its grace ends', () => {
+    const [old, now] = [text(), text()];
+    const previous = { publicId: 'y', digest: digestOf(pepper, old), untilMs: 1_000 };
+    const index = compileKeys(state(document('k', now, { previous, expiresAtMs: 5_000 })), [], pepper);
+    expect(index.find(now)).toMatchObject({ id: 'k', expiresAtMs: 5_000 });
+    expect(index.find(old)).toMatchObject({ id: 'k', expiresAtMs: 1_000 });
+    const sooner = compileKeys(state(document('k', now, { previous, expiresAtMs: 500 })), [], pepper);
+    expect(sooner.find(old)?.expiresAtMs).toBe(500);
+  });
+
+  it('a key made by an earlier version, which knew less of it, is found', () => {
+    const key = text();
+    const { publicId, digest } = { publicId: 'x', digest: digestOf(pepper, key) };
+    const old = { publicId, digest, team: 't', models: ['*'], routes: ['*'], tags: [], expiresAtMs: null, metadata: {}, revokedAtMs: null };
+    const one: RegistryDocument = { ...document('k', key), body: old };
+    expect(compileKeys(state(one), [], pepper).find(key)).toMatchObject({
+      status: 'active',
+      user: null,
+      budgets: [],
+      limits: [],
+    });
+  });
+
+  it('KEY-1: what an owner may not use, the key may not; a changed owner makes a new record', () => {
+    const key = text();
+    const one = document('k', key, { team: 'narrow', models: ['*'] });
+    const team = (models: string[]): OwnerIndex =>
+      new OwnerIndex(RegistryState.empty, {
+        ...NO_FILE_OWNERS,
+        teams: [{ name: 'narrow', displayName: null, models, budgets: [], limits: { rpm: 5, tpm: null, maxParallel: null } }],
+      });
+    const [narrow, wide] = [team(['gpt-*']), team(['*'])];
+    const first = compileKeys(state(one), [], pepper, narrow).find(key);
+    expect([first?.mayUseModel('gpt-5'), first?.mayUseModel('claude-x')]).toEqual([true, false]);
+    expect(first?.limits.map(({ id }) => id)).toEqual(['team:narrow']);
+    expect(compileKeys(state(one), [], pepper, narrow).find(key)).toBe(first);
+    expect(compileKeys(state(one), [], pepper, wide).find(key)?.mayUseModel('claude-x')).toBe(true);
   });
 
   it('KEY-1: models and routes are limited as listed', () => {

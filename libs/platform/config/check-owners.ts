@@ -32,7 +32,7 @@ function checkNamed(file: unknown, key: unknown, path: Path, findings: Findings)
     if (owner === undefined || known.includes(owner)) continue;
     findings.warning(
       [...path, name],
-      `a key names the ${name} "${owner}", which this file does not declare${didYouMean(owner, known)}: until it is made by the API it has no budgets or limits`,
+      `a key names ${name === 'app' ? 'an' : 'a'} ${name} that this file does not declare${didYouMean(owner, known)}: without one made by the API nobody’s budgets and limits count for it`,
     );
   }
 }
