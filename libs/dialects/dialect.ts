@@ -1,4 +1,5 @@
 import type { AppError } from '#libs/platform/errors.js';
+import type { RateHeaders, RateLimits } from './rate-limits.js';
 import type { TokenUsage } from './usage.js';
 
 export type DialectName = 'openai' | 'anthropic' | 'gemini';
@@ -46,6 +47,8 @@ export interface Dialect {
   readonly name: DialectName;
   /** One of our own errors in this dialect's shape. 4xx carry `x-should-retry: false`: no SDK may repeat them. */
   renderError(error: AppError): RenderedError;
+  /** Rate limits of ours in the names this dialect's clients know; ms since 1970. */
+  rateHeaders(limits: RateLimits, nowMs: number): RateHeaders;
   /** The frames that end a broken stream so that every client of this dialect sees an error, never a clean end. */
   renderStreamError(operation: Operation, error: AppError): string;
   /** How the stream ended, as its last bytes tell. */
@@ -73,8 +76,9 @@ export function nested(value: unknown): Record<string, unknown> {
 /** Headers every error of ours carries. A caller's own mistake will not get better by itself: SDKs must not repeat it. */
 export function errorHeaders(error: AppError, status: number): Record<string, string> {
   const headers: Record<string, string> = { 'content-type': 'application/json; charset=utf-8' };
-  if (status < 500) headers['x-should-retry'] = 'false';
-  if (status === 503) headers['retry-after'] = '1';
+  if (error.retryAfterS !== null) headers['retry-after'] = String(error.retryAfterS);
+  else if (status < 500) headers['x-should-retry'] = 'false';
+  else if (status === 503) headers['retry-after'] = '1';
   headers['x-smartflow-error'] = error.code;
   return headers;
 }

@@ -13,5 +13,6 @@ export { gemini } from './gemini/gemini.js';
 export { openai } from './openai/openai.js';
 export { responsesToChat } from './openai/responses-to-chat.js';
 export { withoutUsageChunk } from './openai/stream.js';
+export type { RateHeaders, RateLimits, RateState } from './rate-limits.js';
 export { addField, parseSpan, scanObject, splice, type Edit, type ScannedObject, type Span } from './scan.js';
 export type { TokenUsage } from './usage.js';

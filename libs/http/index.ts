@@ -2,7 +2,7 @@ export { Public, Require } from './access.decorator.js';
 export { adminValidationPipe } from './admin-validation.pipe.js';
 export { beginAnswer } from './answer-headers.js';
 export { ListQueryDto } from './list-query.dto.js';
-export { isRole, PERMISSIONS, roleAllows, ROLES, type Permission, type Role } from './permissions.js';
+export { isRole, isWithin, PERMISSIONS, roleAllows, ROLES, type Permission, type Role } from './permissions.js';
 export { CurrentPrincipal } from './principal.decorator.js';
 export type { AdminPrincipal } from './principal.js';
 export { PROBLEM_CONTENT_TYPE, renderProblem, toAppError, type Problem } from './problem.js';

@@ -12,6 +12,16 @@ const READERS: readonly Role[] = ['proxy_admin', 'proxy_admin_viewer'];
 export const PERMISSIONS = {
   'keys:read': READERS,
   'keys:write': ADMIN,
+  'orgs:read': READERS,
+  'orgs:write': ADMIN,
+  'teams:read': READERS,
+  'teams:write': ADMIN,
+  'users:read': READERS,
+  'users:write': ADMIN,
+  'apps:read': READERS,
+  'apps:write': ADMIN,
+  'tags:read': READERS,
+  'tags:write': ADMIN,
   'tokens:read': READERS,
   'tokens:write': ADMIN,
   'spend:read': READERS,
@@ -32,6 +42,12 @@ export type Permission = keyof typeof PERMISSIONS;
 /** Whether a role has a permission. Unknown roles and permissions have nothing (deny by default). */
 export function roleAllows(role: Role, permission: Permission): boolean {
   return Object.hasOwn(PERMISSIONS, permission) && PERMISSIONS[permission].includes(role);
+}
+
+/** Whether a role has nothing that the other has not: who may make credentials makes none that can do more than they. */
+export function isWithin(role: Role, other: Role): boolean {
+  const permissions = Object.keys(PERMISSIONS) as Permission[];
+  return permissions.every((permission) => !roleAllows(role, permission) || roleAllows(other, permission));
 }
 
 export function isRole(value: unknown): value is Role {

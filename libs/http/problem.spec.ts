@@ -1,7 +1,7 @@
 import { BadRequestException, NotFoundException } from '@nestjs/common';
 import { AppError } from '#libs/platform/errors.js';
 import { renderProblem, toAppError } from './problem.js';
-import { isRole, PERMISSIONS, roleAllows, ROLES, type Permission } from './permissions.js';
+import { isRole, isWithin, PERMISSIONS, roleAllows, ROLES, type Permission } from './permissions.js';
 
 describe('renderProblem', () => {
   it('CFG-5: names code, field and request id in RFC 9457 shape', () => {
@@ -47,7 +47,25 @@ describe('permission registry', () => {
     const viewer = (Object.keys(PERMISSIONS) as Permission[]).filter((permission) =>
       roleAllows('proxy_admin_viewer', permission),
     );
-    expect(viewer).toEqual(['keys:read', 'tokens:read', 'logs:read', 'config:read', 'audit:read', 'metrics:read']);
+    expect(viewer).toEqual([
+      'keys:read',
+      'orgs:read',
+      'teams:read',
+      'users:read',
+      'apps:read',
+      'tags:read',
+      'tokens:read',
+      'logs:read',
+      'config:read',
+      'audit:read',
+      'metrics:read',
+    ]);
+  });
+
+  it('KEY-1: a credential has no more rights than whoever makes it', () => {
+    expect(isWithin('proxy_admin_viewer', 'proxy_admin')).toBe(true);
+    expect(isWithin('proxy_admin', 'proxy_admin')).toBe(true);
+    expect(isWithin('proxy_admin', 'proxy_admin_viewer')).toBe(false);
   });
 
   it('IAM-3: denies by default', () => {

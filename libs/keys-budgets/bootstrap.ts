@@ -12,7 +12,7 @@ import {
 } from '#libs/registry/index.js';
 import { connectPostgres, type StoreUrls } from '#libs/stores/index.js';
 import { digestOf, isWellFormed, makeCredential } from './credential.js';
-import { auditKey, type KeyBody } from './key-document.js';
+import { auditKey, KEY_DEFAULTS, type KeyBody } from './key-document.js';
 import { readPepper } from './peppers.js';
 import { AdminLinks } from './store/admin-links.postgres.js';
 import { newToken } from './token-admin.js';
@@ -106,13 +106,7 @@ async function makeKey(store: RegistryStore, pepper: Parameters<typeof digestOf>
   const body: KeyBody = {
     publicId,
     digest: digestOf(pepper, secret.reveal()),
-    team: null,
-    models: ['*'],
-    routes: ['*'],
-    tags: [],
-    expiresAtMs: null,
-    metadata: {},
-    revokedAtMs: null,
+    ...KEY_DEFAULTS,
   };
   const ref = { orgId: DEFAULT_ORG_ID, kind: 'key', id: newId('key') } as const;
   await store.create(ref, { name: 'first-key', body }, { action: 'key.create', origin: SYSTEM, view: auditKey });

@@ -1,7 +1,7 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import type { FileKeyConfig } from '#libs/platform/config.js';
+import { NO_LIMITS, type FileKeyConfig } from '#libs/platform/config.js';
 import { Secret } from '#libs/platform/secret.js';
 import { FileKeySecrets } from './file-key-secrets.js';
 
@@ -14,6 +14,8 @@ const key = (name: string, secret: string | null = null): FileKeyConfig => ({
   models: ['*'],
   routes: ['*'],
   tags: [],
+  budgets: [],
+  limits: NO_LIMITS,
   expiresAtMs: null,
   metadata: {},
 });

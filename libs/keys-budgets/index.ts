@@ -22,9 +22,19 @@ export {
   RedisBudgetCounters,
 } from './budgets/store/budget-counters.redis.js';
 export { FileKeySecrets, type ResolvedFileKey } from './file-key-secrets.js';
-export { KeyAdmin } from './key-admin.js';
+export { KeyAdmin, type Declared } from './key-admin.js';
 export { compileKeys, MAX_KEY_LENGTH, MIN_KEY_LENGTH, type KeyIndex, type KeyRecord } from './key-index.js';
-export { KeysModule, type FileKeys } from './keys.module.js';
+export type { KeyUse, KeyUses } from './key-view.js';
+export { KeysModule, type From, type KeysModuleOptions } from './keys.module.js';
+export type { LimitCounters, LimitMessage, LimitReply } from './limits/limit-counters.js';
+export { LimitRefusal, LimitTicket, type LimitState, type RateState } from './limits/limit-ticket.js';
+export { SharedLimiter, type Limiter, type SharedLimiterOptions, type TokenEstimate } from './limits/limiter.js';
+export { RedisLimitCounters } from './limits/store/limit-counters.redis.js';
+export type { LimitScope, LimitScopeKind } from './limits/limit-scope.js';
+export { OwnerAdmin } from './owner-admin.js';
+export type { OwnerKind } from './owner-document.js';
+export { NO_FILE_OWNERS, OwnerIndex, type FileOwners, type OrgSettings, type Owner } from './owner-index.js';
+export { budgetId, budgetsOf, parseBudgetId, type OwnedBudget, type OwnedKey } from './ownership.js';
 export { readPepper, type PepperPurpose } from './peppers.js';
 export { AdminLinks } from './store/admin-links.postgres.js';
 export { AdminSessions, type AdminSession } from './store/admin-sessions.redis.js';

@@ -1,11 +1,12 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
-import type { FileKeyConfig } from '#libs/platform/config.js';
+import { NO_LIMITS, type FileKeyConfig } from '#libs/platform/config.js';
 import { Secret } from '#libs/platform/secret.js';
 import { RegistryState, type RegistryDocument } from '#libs/registry/index.js';
 import { digestOf, makeCredential } from './credential.js';
 import type { ResolvedFileKey } from './file-key-secrets.js';
-import type { KeyBody } from './key-document.js';
+import { KEY_DEFAULTS, type KeyBody } from './key-document.js';
 import { compileKeys } from './key-index.js';
+import { NO_FILE_OWNERS, OwnerIndex } from './owner-index.js';
 
 const pepper = createSecretKey(randomBytes(32));
 
@@ -13,15 +14,7 @@ function document(id: string, text: string, body: Partial<KeyBody> = {}): Regist
   const full: KeyBody = {
     publicId: 'x',
     digest: digestOf(pepper, text),
-    team: null,
-    user: null,
-    app: null,
-    models: ['*'],
-    routes: ['*'],
-    tags: [],
-    expiresAtMs: null,
-    metadata: {},
-    revokedAtMs: null,
+    ...KEY_DEFAULTS,
     ...body,
   };
   return { orgId: 'org_default', kind: 'key', id, name: id, version: 1, body: full, createdAtMs: 0, updatedAtMs: 0 };
@@ -40,6 +33,8 @@ function fileKey(name: string, text: string, more: Partial<FileKeyConfig> = {}):
     models: ['*'],
     routes: ['*'],
     tags: [],
+    budgets: [],
+    limits: NO_LIMITS,
     expiresAtMs: null,
     metadata: {},
     ...more,
@@ -78,6 +73,51 @@ describe('KeyIndex', () => {
   it('KEY-1: a revoked key is found as revoked, so that its caller is told so', () => {
     const key = text();
     expect(compileKeys(state(document('k', key, { revokedAtMs: 1 })), [], pepper).find(key)?.status).toBe('revoked');
+  });
+
+  it('KEY-1: a blocked key is found as blocked', () => {
+    const key = text();
+    const blocked = { atMs: 1, reason: null };
+    expect(compileKeys(state(document('k', key, { blocked })), [], pepper).find(key)?.status).toBe('blocked');
+  });
+
+  it('KEY-1: the secret before a rotation is the same key until its grace ends', () => {
+    const [old, now] = [text(), text()];
+    const previous = { publicId: 'y', digest: digestOf(pepper, old), untilMs: 1_000 };
+    const index = compileKeys(state(document('k', now, { previous, expiresAtMs: 5_000 })), [], pepper);
+    expect(index.find(now)).toMatchObject({ id: 'k', expiresAtMs: 5_000 });
+    expect(index.find(old)).toMatchObject({ id: 'k', expiresAtMs: 1_000 });
+    const sooner = compileKeys(state(document('k', now, { previous, expiresAtMs: 500 })), [], pepper);
+    expect(sooner.find(old)?.expiresAtMs).toBe(500);
+  });
+
+  it('a key made by an earlier version, which knew less of it, is found', () => {
+    const key = text();
+    const { publicId, digest } = { publicId: 'x', digest: digestOf(pepper, key) };
+    const old = { publicId, digest, team: 't', models: ['*'], routes: ['*'], tags: [], expiresAtMs: null, metadata: {}, revokedAtMs: null };
+    const one: RegistryDocument = { ...document('k', key), body: old };
+    expect(compileKeys(state(one), [], pepper).find(key)).toMatchObject({
+      status: 'active',
+      user: null,
+      budgets: [],
+      limits: [],
+    });
+  });
+
+  it('KEY-1: what an owner may not use, the key may not; a changed owner makes a new record', () => {
+    const key = text();
+    const one = document('k', key, { team: 'narrow', models: ['*'] });
+    const team = (models: string[]): OwnerIndex =>
+      new OwnerIndex(RegistryState.empty, {
+        ...NO_FILE_OWNERS,
+        teams: [{ name: 'narrow', displayName: null, models, budgets: [], limits: { rpm: 5, tpm: null, maxParallel: null } }],
+      });
+    const [narrow, wide] = [team(['gpt-*']), team(['*'])];
+    const first = compileKeys(state(one), [], pepper, narrow).find(key);
+    expect([first?.mayUseModel('gpt-5'), first?.mayUseModel('claude-x')]).toEqual([true, false]);
+    expect(first?.limits.map(({ id }) => id)).toEqual(['team:narrow']);
+    expect(compileKeys(state(one), [], pepper, narrow).find(key)).toBe(first);
+    expect(compileKeys(state(one), [], pepper, wide).find(key)?.mayUseModel('claude-x')).toBe(true);
   });
 
   it('KEY-1: models and routes are limited as listed', () => {

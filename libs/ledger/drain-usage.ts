@@ -1,5 +1,6 @@
 import type { Logger } from '#libs/platform/logger.js';
 import { backOff, type DrainControl } from './drain-control.js';
+import type { KeyUseNotes } from './key-use.js';
 import { parseUsageBatch, type ParsedBatch } from './parse-usage-event.js';
 import type { EntryReader, StreamEntry } from './store/entry-stream.js';
 import type { UsageWriter } from './store/usage-ledger.js';
@@ -7,6 +8,7 @@ import type { UsageWriter } from './store/usage-ledger.js';
 export interface UsageDrain {
   readonly reader: EntryReader;
   readonly writer: UsageWriter;
+  readonly keyUse: KeyUseNotes;
   readonly logger: Logger;
 }
 
@@ -16,7 +18,7 @@ export interface UsageDrain {
  * every event becomes exactly one row (KEY-6). A store that is away is tried again for ever; what can never be stored
  * goes to the dead letters and holds nobody up.
  */
-export async function drainUsage({ reader, writer, logger }: UsageDrain, control: DrainControl): Promise<void> {
+export async function drainUsage({ reader, writer, keyUse, logger }: UsageDrain, control: DrainControl): Promise<void> {
   while (control.goesOn()) {
     const entries = await backOff('reading usage events', logger, control, () => reader.next());
     if (entries === null) return;
@@ -35,6 +37,10 @@ export async function drainUsage({ reader, writer, logger }: UsageDrain, control
       logger.error({ reason, bytes: payload.length }, 'a usage event cannot be stored: moved to the dead letters');
       await backOff('burying a usage event', logger, control, () => reader.bury(Buffer.from(payload), reason));
     }
+    // Only for people to look at: it holds nothing up.
+    await keyUse
+      .note(batch.events)
+      .catch((error: unknown) => logger.warn({ err: error }, 'the last use of keys could not be noted'));
     await backOff('acknowledging usage events', logger, control, () => reader.done(entries));
   }
 }

@@ -12,6 +12,7 @@ export { backOff, DrainControl } from './drain-control.js';
 export { drainBodies } from './drain-bodies.js';
 export { drainUsage } from './drain-usage.js';
 export { observeSinks } from './sink-metrics.js';
+export { KeyUseNotes, STAMP_EVERY_MS, type KeyStamp, type KeyStampStore, type KeyUsed } from './key-use.js';
 export { LedgerModule, type LedgerModuleOptions } from './ledger.module.js';
 export { MongoArchive } from './store/archive.mongo.js';
 export { PostgresArchive } from './store/archive.postgres.js';
@@ -39,6 +40,7 @@ export type {
   UsageWriter,
 } from './store/usage-ledger.js';
 export { PostgresSpendReports } from './store/spend-reports.postgres.js';
+export { PostgresKeyUse } from './store/key-use.postgres.js';
 export { PostgresUsageLog } from './store/usage-log.postgres.js';
 export {
   ARCHIVE_TABLE,

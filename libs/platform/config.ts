@@ -4,6 +4,8 @@ export type {
   ClientGonePolicy,
   ConfigFault,
   FileKeyConfig,
+  FileOrgConfig,
+  FileOwnerConfig,
   LiveConfig,
   ModelConfig,
   PriceOverride,
@@ -11,6 +13,25 @@ export type {
   SmartflowConfig,
   UpstreamTimeouts,
 } from './config/config.js';
+export {
+  BUDGET_MODES,
+  BUDGET_PERIODS,
+  doubledBudget,
+  isTimeZone,
+  MOST_BUDGETS,
+  MOST_PARALLEL,
+  MOST_RPM,
+  MOST_TPM,
+  MOST_WARN_AT,
+  MOST_WARNINGS,
+  NO_LIMITS,
+  OWNER_NAME,
+  TAG_NAME,
+  WEEK_STARTS,
+  WEEKDAYS,
+  weekdayNumber,
+} from './config/governance.js';
+export type { BudgetConfig, BudgetConfigMode, BudgetPeriod, LimitsConfig, WeekStart } from './config/governance.js';
 export { readEnvironment } from './config/environment.js';
 export type { Environment } from './config/environment.js';
 export { loadConfig } from './config/load.js';

@@ -60,6 +60,8 @@ export const ERRORS = {
   model_not_found: { kind: 'not_found', status: 404, text: 'The model does not exist or this key may not use it.' },
   route_not_allowed: { kind: 'forbidden', status: 403, text: 'This key may not use this route.' },
   permission_denied: { kind: 'forbidden', status: 403, text: 'You may not do this.' },
+  // how much they may use
+  rate_limit_exceeded: { kind: 'rate', status: 429, text: 'A rate limit is reached.' },
   // the upstream
   upstream_unreachable: { kind: 'upstream', status: 502, text: 'The model provider could not be reached.' },
   upstream_invalid: {
@@ -88,6 +90,8 @@ export interface AppErrorOptions {
   readonly param?: string;
   /** Several faults at once (admin API): each with the path of its field. */
   readonly faults?: readonly { readonly path: string; readonly message: string }[];
+  /** When the same request may be sent again, in seconds (1 to 60): goes out as `retry-after`. */
+  readonly retryAfterS?: number;
   /** For the log only. */
   readonly cause?: unknown;
 }
@@ -96,12 +100,14 @@ export interface AppErrorOptions {
 export class AppError extends Error {
   readonly code: ErrorCode;
   readonly param: string | null;
+  readonly retryAfterS: number | null;
   readonly faults: readonly { readonly path: string; readonly message: string }[];
   constructor(code: ErrorCode, options: AppErrorOptions = {}) {
     super(options.text ?? ERRORS[code].text, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'AppError';
     this.code = code;
     this.param = options.param ?? null;
+    this.retryAfterS = options.retryAfterS ?? null;
     this.faults = options.faults ?? [];
   }
   get status(): number {

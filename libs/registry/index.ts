@@ -16,5 +16,5 @@ export type { AuditEntry, AuditOrigin } from './store/audit-record.js';
 export type { RegistryMirror } from './store/registry-mirror.js';
 export { RedisRegistryMirror } from './store/registry-mirror.redis.js';
 export { RedisRegistryHints } from './store/registry-hints.redis.js';
-export type { AuditedChange, DocumentContent, RegistryStore } from './store/registry-store.js';
+export type { AuditedChange, DocumentChange, DocumentContent, RegistryLook, RegistryStore } from './store/registry-store.js';
 export { PostgresRegistryStore } from './store/registry.postgres.js';

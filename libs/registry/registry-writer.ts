@@ -2,7 +2,7 @@ import type { DocumentRef, RegistryDocument } from './document.js';
 import { bounded } from './probe.js';
 import type { RegistryFeed } from './registry-feed.js';
 import type { RegistryMirror } from './store/registry-mirror.js';
-import type { AuditedChange, DocumentContent, RegistryStore } from './store/registry-store.js';
+import type { AuditedChange, DocumentChange, DocumentContent, RegistryLook, RegistryStore } from './store/registry-store.js';
 
 const APPLY_TIMEOUT_MS = 2_000;
 const WAIT_POLL_MS = 50;
@@ -40,6 +40,15 @@ export class RegistryWriter {
   async remove(ref: DocumentRef, expectedVersion: number | null, audit: AuditedChange): Promise<void> {
     await this.store.remove(ref, expectedVersion, audit);
     await this.refresh();
+  }
+
+  /** Changes several documents, all or none; see `RegistryStore.changeAll`. */
+  async changeAll(
+    plan: (look: RegistryLook) => Promise<readonly DocumentChange[]>,
+  ): Promise<readonly RegistryDocument[]> {
+    const documents = await this.store.changeAll(plan);
+    if (documents.some(({ version }) => version > this.feed.current().version)) await this.refresh();
+    return documents;
   }
 
   /** Waits until every living replica has announced a version at least as high, or the time is up (`?wait=applied`). */

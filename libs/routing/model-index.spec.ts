@@ -1,5 +1,5 @@
 import { compileProvider, type Provider } from '#libs/providers/index.js';
-import type { ProviderConfig, ProviderType } from '#libs/platform/config.js';
+import { NO_LIMITS, type ProviderConfig, type ProviderType } from '#libs/platform/config.js';
 import { betaHeader, ModelIndex } from './model-index.js';
 
 function provider(name: string, type: ProviderType, baseUrl = 'https://provider.example/v1'): Provider {
@@ -27,8 +27,8 @@ const providers = [
 ];
 const index = new ModelIndex(
   [
-    { name: 'fast', provider: 'openai', model: 'gpt-5-mini', contextTokens: null },
-    { name: 'gpt-5', provider: 'local', model: 'llama', contextTokens: null },
+    { name: 'fast', provider: 'openai', model: 'gpt-5-mini', contextTokens: null, limits: NO_LIMITS },
+    { name: 'gpt-5', provider: 'local', model: 'llama', contextTokens: null, limits: NO_LIMITS },
   ],
   providers,
   (type) => (type === 'anthropic' ? [{ id: 'claude-sonnet-5', contextTokens: 1_000_000 }] : []),

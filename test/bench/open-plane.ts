@@ -1,4 +1,5 @@
-import type { KeyIndex, KeyRecord } from '#libs/keys-budgets/index.js';
+import { OwnerIndex, type KeyIndex, type KeyRecord } from '#libs/keys-budgets/index.js';
+import { NO_LIMITS } from '#libs/platform/config.js';
 import { EgressPolicy } from '#libs/platform/egress.js';
 import { createLogger } from '#libs/platform/logger.js';
 import { bundledPriceTable } from '#libs/pricing/index.js';
@@ -20,6 +21,8 @@ const anybody: KeyRecord = {
   user: null,
   app: null,
   tags: [],
+  budgets: [],
+  limits: [],
   expiresAtMs: null,
   status: 'active',
   source: 'file',
@@ -54,10 +57,12 @@ export function openPlane(origin: string): DataPlane {
       version: 1,
       keys: everybody,
       models: new ModelIndex(
-        [{ name: BENCH_MODEL, provider: 'bench', model: BENCH_MODEL, contextTokens: null }],
+        [{ name: BENCH_MODEL, provider: 'bench', model: BENCH_MODEL, contextTokens: null, limits: NO_LIMITS }],
         [benchProvider(origin)],
         () => [],
       ),
+      owners: OwnerIndex.empty,
+      modelLimits: new Map(),
       priceOverrides: [],
     },
     draining: false,
@@ -66,6 +71,11 @@ export function openPlane(origin: string): DataPlane {
     bodyLimitBytes: 64 << 20,
     heldBodies: new HeldBytes(Infinity),
     pools: new UpstreamPools(() => policy),
+    limiter: {
+      admit() {
+        throw new Error('nobody here has a limit');
+      },
+    },
     usage: { hasRoom: () => true, record: () => {} },
     bodies: null,
     prices: bundledPriceTable(),

@@ -5,6 +5,7 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { compileKeys } from '#libs/keys-budgets/index.js';
 import type { UsageSink } from '#libs/ledger/index.js';
+import { NO_LIMITS } from '#libs/platform/config.js';
 import { Secret } from '#libs/platform/secret.js';
 import { RegistryState } from '#libs/registry/index.js';
 import { withoutUsageChunk } from '#libs/dialects/index.js';
@@ -52,6 +53,8 @@ const benchKey = {
   models: ['bench-*'],
   routes: ['/v1/*'],
   tags: [],
+  budgets: [],
+  limits: NO_LIMITS,
   expiresAtMs: null,
   metadata: {},
 };

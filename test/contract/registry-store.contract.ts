@@ -5,6 +5,7 @@ import {
   PostgresRegistryStore,
   verifyAudit,
   type AuditedChange,
+  type DocumentChange,
   type DocumentRef,
   type RegistryDocument,
 } from '#libs/registry/index.js';
@@ -197,5 +198,119 @@ describe('RegistryStore on PostgreSQL', () => {
     const error = await new PostgresRegistryStore(away).head().catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'store_unavailable' });
     expect((error as Error).message).not.toMatch(/127\.0\.0\.1|SELECT/);
+  });
+
+  describe('several changes at once', () => {
+    const content = (name: string, team: string | null = null, uniqueName: string | null = null) => ({
+      name,
+      uniqueName,
+      body: { colour: 'red', team },
+    });
+    const creation = (id: string, more: Parameters<typeof content> = [id]): DocumentChange => ({
+      op: 'create',
+      ref: ref(id),
+      content: content(...more),
+      audit: audit('key.create'),
+    });
+
+    it('IAM-5: all are made, each with its version and audit row, and seen by who follows', async () => {
+      await create('old');
+      const before = await store.head();
+      const made = await store.changeAll(async () => [
+        creation('a'),
+        { op: 'remove', ref: ref('old'), expectedVersion: null, audit: audit('key.delete') },
+        {
+          op: 'update',
+          ref: ref('a'),
+          expectedVersion: null,
+          decide: (current) => ({ ...current, body: { colour: 'blue' } }),
+          audit: audit('key.update'),
+        },
+      ]);
+      expect(made.map(({ id, version }) => [id, version])).toEqual([
+        ['a', before.version + 1],
+        ['old', before.version + 2],
+        ['a', before.version + 3],
+      ]);
+      const delta = await store.changesSince(before.version);
+      expect([delta.head.version, delta.documents.map(({ id }) => id), delta.removed.map(({ id }) => id)]).toEqual([
+        before.version + 3,
+        ['a'],
+        ['old'],
+      ]);
+      expect(await verifyAudit(app, ORG)).toMatchObject({ brokenAt: null, entries: 4 });
+    });
+
+    it('IAM-5: one that cannot be made undoes them all, versions and audit rows included', async () => {
+      await create('there');
+      const before = await store.head();
+      const rows = async (): Promise<unknown> => app.query('SELECT count(*) FROM audit_log');
+      const audited = await rows();
+      for (const last of [
+        creation('there'),
+        { op: 'remove', ref: ref('gone'), expectedVersion: null, audit: audit('key.delete') } as const,
+        { op: 'remove', ref: ref('there'), expectedVersion: 999, audit: audit('key.delete') } as const,
+      ]) {
+        await expect(store.changeAll(async () => [creation('new'), last])).rejects.toThrow();
+      }
+      await expect(
+        store.changeAll(async () => {
+          throw new RangeError('changed my mind');
+        }),
+      ).rejects.toThrow('changed my mind');
+      expect([await store.head(), await rows(), await store.get(ref('new'))]).toEqual([before, audited, null]);
+    });
+
+    it('a plan sees the registry as it stands, and nothing comes between its look and the commit', async () => {
+      await store.changeAll(async () => [
+        creation('k1', ['k1', 'blue', 'k1']),
+        creation('k2', ['k2', 'blue']),
+        creation('k3', ['k3', 'red']),
+        creation('k4', ['k4', null]),
+      ]);
+      await store.changeAll(async (look) => {
+        expect((await look.get(ref('k1')))?.name).toBe('k1');
+        expect(await look.get(ref('nothing'))).toBeNull();
+        expect((await look.named(ORG, 'key', ['k1', 'k2'])).map(({ id }) => id)).toEqual(['k1']);
+        expect((await look.holding(ORG, 'key', { team: 'blue' }, 10)).map(({ id }) => id)).toEqual(['k1', 'k2']);
+        expect(await look.holding(ORG, 'key', { team: 'blue' }, 1)).toHaveLength(1);
+        expect((await look.holding(ORG, 'key', { team: null }, 10)).map(({ id }) => id)).toEqual(['k4']);
+        expect((await look.holding(ORG, 'key', { team: 'red', colour: 'red' }, 10)).map(({ id }) => id)).toEqual(['k3']);
+        expect(await look.holding(ORG, 'key', { team: "x' OR '1'='1" }, 10)).toEqual([]);
+        return [];
+      });
+      // Sixteen writers each make the next number from what they see: none is made twice.
+      await Promise.all(
+        Array.from({ length: 16 }, () =>
+          store.changeAll(async (look) => {
+            const seen = await look.holding(ORG, 'key', { team: 'counted' }, 100);
+            return [creation(`n${seen.length}`, [`n${seen.length}`, 'counted'])];
+          }),
+        ),
+      );
+      const ids = (await store.changesSince(0)).documents.map(({ id }) => id).filter((id) => /^n\d+$/.test(id));
+      expect(new Set(ids).size).toBe(16);
+      expect(ids).toHaveLength(16);
+    });
+
+    it('writers of one document and of many do not lock each other out', async () => {
+      for (const id of ['a', 'b', 'c']) await create(id);
+      const paint = (id: string): DocumentChange => ({
+        op: 'update',
+        ref: ref(id),
+        expectedVersion: null,
+        decide: (current) => ({ name: current.name, body: { colour: String(Math.random()) } }),
+        audit: audit('key.update'),
+      });
+      const before = (await store.head()).version;
+      await Promise.all(
+        Array.from({ length: 24 }, async (_, n) => {
+          if (n % 3 === 0) await store.changeAll(async () => [paint('a'), paint('b'), paint('c')]);
+          else if (n % 3 === 1) await store.changeAll(async () => [paint('c'), paint('b'), paint('a')]);
+          else await store.changeAll(async () => [paint('b')]);
+        }),
+      );
+      expect((await store.head()).version).toBe(before + 8 * 7);
+    });
   });
 });

@@ -1,9 +1,9 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import { KeysModule, type FileKeys } from '#libs/keys-budgets/index.js';
-import { LedgerModule } from '#libs/ledger/index.js';
+import { KeysModule, type Declared, type KeyUses } from '#libs/keys-budgets/index.js';
+import { LedgerModule, PostgresKeyUse } from '#libs/ledger/index.js';
 import type { Logger } from '#libs/platform/logger.js';
 import { RegistryModule } from '#libs/registry/index.js';
-import { StoresModule, type StoreUrls } from '#libs/stores/index.js';
+import { POSTGRES, StoresModule, type StoreUrls } from '#libs/stores/index.js';
 import { AdminModule } from './admin/admin.module.js';
 import { LIVE_SETTINGS, type LiveSettings } from './live-settings.js';
 import { ProcessModule } from './process.module.js';
@@ -19,28 +19,40 @@ export interface AppParts {
 @Module({})
 export class AppModule {
   static forRoot({ settings, urls, log }: AppParts): DynamicModule {
-    const fileKeys = {
+    const declared = {
       inject: [LIVE_SETTINGS],
       useFactory:
-        (live: LiveSettings): FileKeys =>
+        (live: LiveSettings): Declared =>
         () =>
-          live.live.keys,
+          live.live,
     };
+    const keyUses = { inject: [POSTGRES], useFactory: keyUsesOf };
     return {
       module: AppModule,
       imports: [
         ProcessModule.forRoot(settings, log),
         StoresModule.forRoot(urls, { role: 'app', postgres: { poolSize: 10, applicationName: 'smartflow-gateway' } }),
         RegistryModule.forRoot(log),
-        KeysModule.forRoot(fileKeys),
-        LedgerModule.forRoot({
-          logger: log,
-          archiveRetentionDays: () => settings.live.archive.retentionDays,
-          zoneOfOrg: () => 'UTC', // until organisations have a zone of their own
-        }),
+      KeysModule.forRoot({ declared, keyUses }),
+      LedgerModule.forRoot({
+        logger: log,
+        archiveRetentionDays: () => settings.live.archive.retentionDays,
+        zoneOfOrg: () => 'UTC', // until organisations have a zone of their own
+      }),
         ProxyModule,
         AdminModule,
       ],
     };
   }
+}
+
+/** The ledger's knowledge of keys, in the form in which the keys' API asks for it. */
+function keyUsesOf(source: ConstructorParameters<typeof PostgresKeyUse>[0]): KeyUses {
+  const store = new PostgresKeyUse(source);
+  return {
+    async of(orgId, keyIds) {
+      const lastUsed = await store.lastUsed(orgId, keyIds);
+      return new Map([...lastUsed].map(([id, lastUsedAtMs]) => [id, { lastUsedAtMs, spentNanos: null }]));
+    },
+  };
 }

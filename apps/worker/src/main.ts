@@ -4,7 +4,9 @@ import {
   DrainControl,
   drainUsage,
   keepPartitions,
+  KeyUseNotes,
   openPartitions,
+  PostgresKeyUse,
   PostgresUsageWriter,
   ROLLUP_TABLE,
   USAGE_STREAM,
@@ -64,7 +66,7 @@ export async function startWorker(
     const controls = [new DrainControl(), new DrainControl()] as const;
     const writer = new PostgresUsageWriter(source, timePartitions(source, USAGE_TABLE.name, USAGE_TABLE.period));
     const work = Promise.all([
-      drainUsage({ reader: usage, writer, logger }, controls[0]),
+      drainUsage({ reader: usage, writer, keyUse: new KeyUseNotes(new PostgresKeyUse(source)), logger }, controls[0]),
       archiveBodies(
         { reader: bodies, source, mongodb: urls.mongodb, retentionDays: archive.retentionDays, opened, logger },
         controls[1],

@@ -31,7 +31,9 @@ function errorBody(error: AppError): { status: number; body: string } {
   const noModel = error.code === 'model_not_found';
   const status = noModel ? 403 : ERRORS[error.code].status;
   const reason = noModel ? 'PERMISSION_DENIED' : STATUSES[error.kind];
-  return { status, body: JSON.stringify({ error: { code: status, message: error.message, status: reason } }) };
+  const retryInfo = { '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: `${error.retryAfterS}s` };
+  const details = error.retryAfterS === null ? {} : { details: [retryInfo] };
+  return { status, body: JSON.stringify({ error: { code: status, message: error.message, status: reason, ...details } }) };
 }
 
 function renderError(error: AppError): RenderedError {
@@ -93,6 +95,7 @@ function wire(model: ListedModel): object {
 export const gemini: Dialect = {
   name: 'gemini',
   renderError,
+  rateHeaders: () => ({}), // the API has no such headers
   renderStreamError: (_operation, error) => `data: ${errorBody(error).body}\n\n`,
   endingOf,
   usageOfBody,

@@ -1,11 +1,13 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { originOf, type RequestOrigin } from '#libs/http/index.js';
+import { originOf, type RequestOrigin, type Role } from '#libs/http/index.js';
 import { AppError } from '#libs/platform/errors.js';
 
 /** What every changing request says beside its body. */
 export interface ChangeRequest {
   readonly orgId: string;
+  /** Of the caller: what is made has no more rights. */
+  readonly role: Role;
   readonly origin: RequestOrigin;
   /** Of `If-Match: "7"`; `null` when the caller takes whatever is there. */
   readonly expectedVersion: number | null;
@@ -31,6 +33,7 @@ export const Change = createParamDecorator((_data: unknown, context: ExecutionCo
   if (principal === null || principal === undefined) throw new AppError('not_signed_in');
   return {
     orgId: principal.orgId,
+    role: principal.role,
     origin: originOf(request),
     expectedVersion: expectedVersion(request.headers['if-match']),
   };

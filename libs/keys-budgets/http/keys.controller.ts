@@ -2,12 +2,11 @@ import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Patch, Post, Qu
 import { ApiCreatedResponse, ApiHeader, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { CurrentPrincipal, ListQueryDto, Require, type AdminPrincipal } from '#libs/http/index.js';
-import { RegistryWriter } from '#libs/registry/index.js';
 import { KeyAdmin } from '../key-admin.js';
-import { answerVersion } from './answer-version.js';
 import { Change, type ChangeRequest } from './change.decorator.js';
+import { KeyAnswers } from './key-answers.js';
 import { CreatedKeyDto, CreateKeyDto, KeyDto, KeyListDto, UpdateKeyDto, WaitQueryDto } from './keys.dto.js';
-import { toChanges, toKeyDto, toSettings } from './keys.presenter.js';
+import { toChanges, toSettings } from './keys.presenter.js';
 
 const ifMatch = { name: 'If-Match', required: false, description: 'ETag of the key; 409 when it was changed since' };
 
@@ -17,42 +16,38 @@ const ifMatch = { name: 'If-Match', required: false, description: 'ETag of the k
 export class KeysController {
   constructor(
     @Inject(KeyAdmin) private readonly keys: KeyAdmin,
-    @Inject(RegistryWriter) private readonly writer: RegistryWriter,
+    @Inject(KeyAnswers) private readonly answers: KeyAnswers,
   ) {}
 
   @Post()
   @Require('keys:write')
   @ApiCreatedResponse({ type: CreatedKeyDto })
   async create(
-    @Change() { orgId, origin }: ChangeRequest,
+    @Change() editor: ChangeRequest,
     @Body() body: CreateKeyDto,
     @Query() { wait }: WaitQueryDto,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<CreatedKeyDto> {
-    const { view, secret } = await this.keys.create(orgId, toSettings(body), origin);
-    await answerVersion(reply, view.version, this.writer, wait);
-    return Object.assign(toKeyDto(view), { key: secret.reveal() });
+    return this.answers.made(await this.keys.create(editor, toSettings(body)), reply, wait);
   }
 
   @Get()
   @Require('keys:read')
   @ApiOkResponse({ type: KeyListDto })
-  list(@CurrentPrincipal() { orgId }: AdminPrincipal, @Query() query: ListQueryDto): KeyListDto {
+  async list(@CurrentPrincipal() { orgId }: AdminPrincipal, @Query() query: ListQueryDto): Promise<KeyListDto> {
     const { items, nextCursor } = this.keys.list(orgId, query.limit, query.cursor);
-    return { items: items.map(toKeyDto), nextCursor };
+    return { items: await this.answers.shown(orgId, items), nextCursor };
   }
 
   @Get(':id')
   @Require('keys:read')
   @ApiOkResponse({ type: KeyDto })
-  async get(
+  get(
     @CurrentPrincipal() { orgId }: AdminPrincipal,
     @Param('id') id: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<KeyDto> {
-    const view = this.keys.get(orgId, id);
-    await answerVersion(reply, view.version, this.writer, undefined);
-    return toKeyDto(view);
+    return this.answers.one(orgId, this.keys.get(orgId, id), reply, undefined);
   }
 
   @Patch(':id')
@@ -60,15 +55,15 @@ export class KeysController {
   @ApiHeader(ifMatch)
   @ApiOkResponse({ type: KeyDto })
   async update(
-    @Change() { orgId, origin, expectedVersion }: ChangeRequest,
+    @Change() editor: ChangeRequest,
     @Param('id') id: string,
     @Body() body: UpdateKeyDto,
     @Query() { wait }: WaitQueryDto,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<KeyDto> {
-    const view = await this.keys.update({ orgId, id }, expectedVersion, toChanges(body), origin);
-    await answerVersion(reply, view.version, this.writer, wait);
-    return toKeyDto(view);
+    const { orgId, expectedVersion } = editor;
+    const view = await this.keys.update(editor, { id, expectedVersion }, toChanges(body));
+    return this.answers.one(orgId, view, reply, wait);
   }
 
   /** Revokes the key: it stops working and stays listed. */
@@ -78,13 +73,12 @@ export class KeysController {
   @ApiHeader(ifMatch)
   @ApiOkResponse({ type: KeyDto })
   async revoke(
-    @Change() { orgId, origin, expectedVersion }: ChangeRequest,
+    @Change() editor: ChangeRequest,
     @Param('id') id: string,
     @Query() { wait }: WaitQueryDto,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<KeyDto> {
-    const view = await this.keys.revoke({ orgId, id }, expectedVersion, origin);
-    await answerVersion(reply, view.version, this.writer, wait);
-    return toKeyDto(view);
+    const { orgId, expectedVersion } = editor;
+    return this.answers.one(orgId, await this.keys.revoke(editor, { id, expectedVersion }), reply, wait);
   }
 }

@@ -1,4 +1,6 @@
 import { ValidateBy, type ValidationOptions } from 'class-validator';
+import { doubledBudget, isTimeZone, OWNER_NAME, TAG_NAME } from '#libs/platform/config.js';
+import { usdToNanos } from '#libs/platform/money.js';
 
 function rule(
   name: string,
@@ -9,14 +11,39 @@ function rule(
     ValidateBy({ name, validator: { validate: isValid, defaultMessage: () => message } }, { ...options });
 }
 
-// No control, formatting (bidirectional marks), private or unassigned characters, no line ends; no blank at either end.
-const LABEL = /^(?! )[^\p{C}\p{Zl}\p{Zp}]+(?<! )$/u;
-
-/** One line of visible text, up to 128 characters. */
+/** One line of visible text, up to 128 characters: a name or a tag. `|` separates fields of counters and exports. */
 export const IsLabel = rule(
   'isLabel',
-  'must be visible text of 1 to 128 characters, without control characters',
-  (value) => typeof value === 'string' && value.length <= 128 && LABEL.test(value),
+  'must be visible text of 1 to 128 characters, without | and control characters',
+  (value) => typeof value === 'string' && value.length <= 128 && TAG_NAME.test(value),
+);
+
+/** Name of a team, user or app, which may also stand in an address. */
+export const IsOwnerName = rule(
+  'isOwnerName',
+  'must be visible text of 1 to 128 characters, without |, /, \\, % and control characters',
+  (value) => typeof value === 'string' && value.length <= 128 && OWNER_NAME.test(value),
+);
+
+/** An amount in USD that is a whole number of nano-dollars, above nothing. */
+export const IsAmountUsd = rule(
+  'isAmountUsd',
+  'must be an amount from 0.000000001 to 9000000 USD with at most nine decimals',
+  (value) => typeof value === 'number' && (usdToNanos(value) ?? 0) > 0,
+);
+
+/** A time zone of the IANA database. */
+export const IsZone = rule(
+  'isZone',
+  'must be a time zone of the IANA database such as Europe/Berlin',
+  (value) => typeof value === 'string' && value.length <= 64 && isTimeZone(value),
+);
+
+/** No period twice, a soft budget beside a hard one excepted. */
+export const IsOncePerPeriod = rule(
+  'isOncePerPeriod',
+  'must have one budget per period at most, and one soft one beside it',
+  (value) => !Array.isArray(value) || doubledBudget(value.map((one: unknown) => ({ ...(one as object) }))) === -1,
 );
 
 /** A model name or glob. */

@@ -1,7 +1,8 @@
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Query, Res } from '@nestjs/common';
 import { ApiCreatedResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { CurrentPrincipal, ListQueryDto, Require, type AdminPrincipal } from '#libs/http/index.js';
+import { CurrentPrincipal, isWithin, ListQueryDto, Require, type AdminPrincipal } from '#libs/http/index.js';
+import { AppError } from '#libs/platform/errors.js';
 import { RegistryWriter } from '#libs/registry/index.js';
 import { TokenAdmin, type TokenView } from '../token-admin.js';
 import { answerVersion } from './answer-version.js';
@@ -23,11 +24,14 @@ export class TokensController {
   @Require('tokens:write')
   @ApiCreatedResponse({ type: CreatedTokenDto })
   async create(
-    @Change() { orgId, origin }: ChangeRequest,
+    @Change() { orgId, origin, role }: ChangeRequest,
     @Body() body: CreateTokenDto,
     @Query() { wait }: WaitQueryDto,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<CreatedTokenDto> {
+    if (!isWithin(body.role, role)) {
+      throw new AppError('permission_denied', { text: 'The token would have more rights than you have.', param: 'role' });
+    }
     const expiresAtMs = body.expires_at == null ? null : Date.parse(body.expires_at);
     const wish = { name: body.name, role: body.role, expiresAtMs };
     const { view, secret } = await this.tokens.create(orgId, wish, origin);

@@ -1,11 +1,11 @@
+import { checkBudgets } from './check-owners.js';
 import type { Findings, Path } from './findings.js';
-import { didYouMean } from './suggest.js';
-import { entriesOf, field, listOf, textOf } from './untyped.js';
+import { field, listOf, textOf } from './untyped.js';
 
 /** Keys declared in the file may be any text of 20 to 256 visible ASCII characters. */
 const SECRET = /^[\x21-\x7e]{20,256}$/;
 
-/** Everything about keys, teams and their budgets that the schema cannot see. */
+/** Everything about keys that the schema cannot see. */
 export function checkKeys(file: unknown, nowMs: number, findings: Findings): void {
   for (const section of ['keys', 'api_keys']) checkUnique(file, section, findings);
   for (const [index, key] of listOf(file, 'keys').entries()) {
@@ -25,7 +25,6 @@ export function checkKeys(file: unknown, nowMs: number, findings: Findings): voi
     }
     checkBudgets(key, path, findings);
   }
-  for (const [name, team] of entriesOf(file, 'teams')) checkBudgets(team, ['teams', name], findings);
 }
 
 function checkUnique(file: unknown, section: string, findings: Findings): void {
@@ -44,25 +43,5 @@ function checkUnique(file: unknown, section: string, findings: Findings): void {
       if (first === undefined) secrets.set(secret, index);
       else findings.fault([section, index, 'key'], `has the same secret as ${section}[${first}]`);
     }
-  }
-}
-
-function checkBudgets(owner: unknown, path: Path, findings: Findings): void {
-  for (const [index, budget] of listOf(owner, 'budgets').entries()) {
-    const zone = textOf(budget, 'time_zone');
-    if (zone === undefined || isTimeZone(zone)) continue;
-    const near = didYouMean(zone, Intl.supportedValuesOf('timeZone'));
-    findings.fault([...path, 'budgets', index, 'time_zone'], `is no time zone such as Europe/Berlin${near}`);
-  }
-}
-
-/** IANA names only: a fixed offset such as +02:00 has no summer time and is hardly what was meant. */
-function isTimeZone(zone: string): boolean {
-  if (!/^[A-Za-z]/.test(zone)) return false;
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: zone });
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -1,4 +1,5 @@
 import { checkKeys } from './check-keys.js';
+import { checkOwners } from './check-owners.js';
 import { checkProviders } from './check-providers.js';
 import type { Findings } from './findings.js';
 import { parseListen } from './listen.js';
@@ -24,6 +25,7 @@ export function checkMeaning(file: unknown, nowMs: number, findings: Findings): 
   checkProviders(file, findings);
   checkModels(file, findings);
   checkKeys(file, nowMs, findings);
+  checkOwners(file, findings);
   checkServers(file, findings);
   noteWithoutEffect(file, findings);
 }

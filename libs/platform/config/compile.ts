@@ -10,6 +10,7 @@ import type {
   ProviderConfig,
   UpstreamTimeouts,
 } from './config.js';
+import { compileBudgets, compileLimits, compileOrg, compileOwners } from './compile-owners.js';
 import { parseListen } from './listen.js';
 import type { Overrides } from './overrides.js';
 import type { ConfigFile } from './schema.js';
@@ -60,6 +61,11 @@ export function compileLive(file: ConfigFile): LiveConfig {
       .map(([name, model]) => compileModel(name, model))
       .filter((model) => served.has(model.provider)),
     keys: (file.keys ?? []).map(compileKey),
+    org: file.org === undefined ? null : compileOrg(file.org),
+    teams: compileOwners(file.teams),
+    users: compileOwners(file.users),
+    apps: compileOwners(file.apps),
+    tags: compileOwners(file.tags),
     prices: Object.entries(file.prices ?? {}).map(([target, price]) => compilePrice(target, price)),
   };
 }
@@ -128,7 +134,7 @@ function compileTimeouts(timeouts: Written<'providers'>[string]['timeouts']): Up
 }
 
 function compileModel(name: string, model: Written<'models'>[string]): ModelConfig {
-  return { name, ...splitTarget(model.target), contextTokens: model.context_tokens ?? null };
+  return { name, ...splitTarget(model.target), contextTokens: model.context_tokens ?? null, limits: compileLimits(model.limits) };
 }
 
 function compileKey(key: Written<'keys'>[number]): FileKeyConfig {
@@ -141,6 +147,8 @@ function compileKey(key: Written<'keys'>[number]): FileKeyConfig {
     models: [...(key.models ?? ['*'])],
     routes: [...(key.routes ?? ['*'])],
     tags: [...(key.tags ?? [])],
+    budgets: compileBudgets(key.budgets),
+    limits: compileLimits(key.limits),
     expiresAtMs: key.expires_at === undefined ? null : Date.parse(key.expires_at),
     metadata: { ...key.metadata },
   };

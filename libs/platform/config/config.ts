@@ -1,4 +1,5 @@
 import type { Secret } from '../secret.js';
+import type { BudgetConfig, LimitsConfig } from './governance.js';
 import type { ConfigFile, ProviderType } from './schema.js';
 
 /** How long one upstream call may take, in milliseconds. */
@@ -39,6 +40,8 @@ export interface ModelConfig {
   /** Model name at the provider. */
   readonly model: string;
   readonly contextTokens: number | null;
+  /** Of the target, for all callers together. */
+  readonly limits: LimitsConfig;
 }
 
 /** A virtual key declared in the file. */
@@ -52,8 +55,31 @@ export interface FileKeyConfig {
   readonly models: readonly string[];
   readonly routes: readonly string[];
   readonly tags: readonly string[];
+  readonly budgets: readonly BudgetConfig[];
+  readonly limits: LimitsConfig;
   readonly expiresAtMs: number | null;
   readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** A team, user, app or tag declared in the file. */
+export interface FileOwnerConfig {
+  readonly name: string;
+  readonly displayName: string | null;
+  /** What its keys may use at most. */
+  readonly models: readonly string[];
+  readonly budgets: readonly BudgetConfig[];
+  readonly limits: LimitsConfig;
+}
+
+/** Settings of the organisation declared in the file. */
+export interface FileOrgConfig {
+  readonly displayName: string | null;
+  /** IANA zone of budgets that name none. */
+  readonly timeZone: string;
+  /** 1 Monday … 7 Sunday. */
+  readonly weekStart: number;
+  readonly budgets: readonly BudgetConfig[];
+  readonly limits: LimitsConfig;
 }
 
 export interface PriceOverride {
@@ -98,6 +124,12 @@ export interface LiveConfig {
   readonly providers: readonly ProviderConfig[];
   readonly models: readonly ModelConfig[];
   readonly keys: readonly FileKeyConfig[];
+  /** `null`: the file has no `org` section; the registry's counts. */
+  readonly org: FileOrgConfig | null;
+  readonly teams: readonly FileOwnerConfig[];
+  readonly users: readonly FileOwnerConfig[];
+  readonly apps: readonly FileOwnerConfig[];
+  readonly tags: readonly FileOwnerConfig[];
   readonly prices: readonly PriceOverride[];
 }
 

@@ -107,16 +107,31 @@ describe('what the file says', () => {
         '    models: [gpt-5]',
         '    timeouts: { connect_ms: 200, total_ms: 1000 }',
         'models:',
-        '  big: { target: azure/org/gpt-5, context_tokens: 1000000 }',
+        '  big: { target: azure/org/gpt-5, context_tokens: 1000000, limits: { rpm: 9 } }',
         'keys:',
         '  - name: ci',
         '    key: 0123456789-abcdefghij',
         '    team: research',
+        '    user: ada@example.com',
+        '    app: portal',
+        '    budgets: [{ limit_usd: 1, period: lifetime }]',
+        '    limits: { tpm: 5 }',
         '    models: [big]',
         '    routes: [/anthropic/*]',
         '    tags: [a]',
         '    expires_at: 2030-01-01T00:00:00Z',
         '    metadata: { cost-centre: "12" }',
+        'org: { display_name: We, time_zone: Asia/Kolkata, week_start: sunday, limits: { max_parallel: 2 } }',
+        'teams:',
+        '  research:',
+        '    display_name: R & D',
+        '    models: [big]',
+        '    limits: { rpm: 1, tpm: 2, max_parallel: 3 }',
+        '    budgets:',
+        '      - { limit_usd: 10.1, period: weekly, time_zone: Europe/Berlin, week_start: 3, mode: soft, warn_at: [1, 0.5, 1] }',
+        'users: { ada@example.com: {} }',
+        'apps: { portal: {} }',
+        'tags: { a: { budgets: [{ limit_usd: 1, period: daily }] } }',
         'prices:',
         '  azure/gpt-5: { input: 1, output: 2, cached_input: 0.1, cache_write_5m: 1.25, cache_write_1h: 2, from: "2026-01-01" }',
       ].join('\n'),
@@ -132,7 +147,44 @@ describe('what the file says', () => {
     expect(provider?.apiKey?.reveal()).toBe('secret-of-azure');
     expect(Object.keys(provider?.headers ?? {})).toEqual(['x-team']);
     expect(provider?.headers['x-team']?.reveal()).toBe('blue');
-    expect(live.models).toEqual([{ name: 'big', provider: 'azure', model: 'org/gpt-5', contextTokens: 1_000_000 }]);
+    expect(live.models).toEqual([
+      {
+        name: 'big',
+        provider: 'azure',
+        model: 'org/gpt-5',
+        contextTokens: 1_000_000,
+        limits: { rpm: 9, tpm: null, maxParallel: null },
+      },
+    ]);
+    expect(live.org).toEqual({
+      displayName: 'We',
+      timeZone: 'Asia/Kolkata',
+      weekStart: 7,
+      budgets: [],
+      limits: { rpm: null, tpm: null, maxParallel: 2 },
+    });
+    const budget = {
+      limitNanos: 10_100_000_000,
+      period: 'weekly',
+      timeZone: 'Europe/Berlin',
+      weekStart: 3,
+      mode: 'soft',
+      warnAt: [0.5, 1],
+    };
+    expect(live.teams).toEqual([
+      {
+        name: 'research',
+        displayName: 'R & D',
+        models: ['big'],
+        budgets: [budget],
+        limits: { rpm: 1, tpm: 2, maxParallel: 3 },
+      },
+    ]);
+    expect(live.users).toMatchObject([{ name: 'ada@example.com', models: ['*'], budgets: [], limits: { rpm: null } }]);
+    expect(live.apps.map(({ name }) => name)).toEqual(['portal']);
+    expect(live.tags).toMatchObject([{ name: 'a', budgets: [{ period: 'daily', timeZone: null, mode: 'clamp' }] }]);
+    expect(live.keys[0]).toMatchObject({ user: 'ada@example.com', app: 'portal', limits: { tpm: 5 } });
+    expect(live.keys[0]?.budgets).toMatchObject([{ limitNanos: 1_000_000_000, weekStart: null, warnAt: [] }]);
     expect(live.keys[0]?.secret?.reveal()).toBe('0123456789-abcdefghij');
     expect(live.keys).toMatchObject([
       {
@@ -302,15 +354,10 @@ describe('the environment', () => {
 
 describe('what has no effect in this version', () => {
   it.each([
-    [
-      'keys: [{ name: a, budgets: [{ limit_usd: 1, period: daily }] }]',
-      'keys[0].budgets',
-      'budgets are not enforced by this version',
-    ],
-    ['keys: [{ name: a, limits: { rpm: 1 } }]', 'keys[0].limits', /not enforced/],
-    ['keys: [{ name: a, user: u }]', 'keys[0].user', /not used by this version/],
     ['keys: [{ name: a, cache: { semantic: true } }]', 'keys[0].cache', /not part of this version/],
-    ['teams: {}', 'teams', /no effect in this version/],
+    ['keys: [{ name: a, team: t }]', 'keys[0].team', /names a team that this file does not declare:/],
+    ['{ users: { ada: {} }, keys: [{ name: a, user: adda }] }', 'keys[0].user', /did you mean "ada"/],
+    ['keys: [{ name: a, app: x }]', 'keys[0].app', /names an app/],
     ['fallback_chains: {}', 'fallback_chains', /not used by this version/],
     ['cache: {}', 'cache', /not part of this version/],
     ['servers: {}', 'servers', /not served by this version/],
@@ -337,9 +384,21 @@ describe('what has no effect in this version', () => {
   });
 
   it('the same sentence is said once, at the first line it applies to', () => {
-    const yaml =
-      'keys:\n  - { name: a, limits: { rpm: 1 } }\n  - { name: b, limits: { rpm: 1 } }\nteams: { t: { limits: { rpm: 1 } } }';
-    const limits = loaded(yaml).warnings.filter((warning) => warning.path.endsWith('limits'));
-    expect(limits).toMatchObject([{ path: 'keys[0].limits', line: 2 }]);
+    const yaml = 'keys:\n  - { name: a, cache: {} }\n  - { name: b, cache: {} }';
+    const found = loaded(yaml).warnings.filter((warning) => warning.path.endsWith('cache'));
+    expect(found).toMatchObject([{ path: 'keys[0].cache', line: 2 }]);
+  });
+
+  it('CFG-1: budgets, limits and owners have one: nothing is said', () => {
+    const yaml = [
+      'org: { time_zone: Europe/Berlin, budgets: [{ limit_usd: 1, period: monthly }] }',
+      'teams: { t: { budgets: [{ limit_usd: 1, period: daily }], limits: { rpm: 1 } } }',
+      'users: { ada@example.com: {} }',
+      'apps: { portal: {} }',
+      'tags: { nightly: { budgets: [{ limit_usd: 1, period: lifetime }] } }',
+      'models: { m: { target: demo/echo, limits: { tpm: 5 } } }',
+      'keys: [{ name: a, key: 0123456789-abcdefghij, team: t, user: ada@example.com, app: portal, limits: { rpm: 1 } }]',
+    ].join('\n');
+    expect(loaded(yaml).warnings).toEqual([]);
   });
 });

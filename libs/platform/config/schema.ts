@@ -1,4 +1,18 @@
 import { z } from 'zod';
+import { MOST_USD } from '../money.js';
+import {
+  BUDGET_MODES,
+  BUDGET_PERIODS,
+  MOST_BUDGETS,
+  MOST_PARALLEL,
+  MOST_RPM,
+  MOST_TPM,
+  MOST_WARN_AT,
+  MOST_WARNINGS,
+  OWNER_NAME,
+  TAG_NAME,
+  WEEK_STARTS,
+} from './governance.js';
 
 /**
  * The shape of `smartflow.yaml` (CFG-1). The schema is strict everywhere: an unknown key is an error with a suggestion.
@@ -9,22 +23,38 @@ const name = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'a name has letters, digits, dots, dashes and underscores, at most 128');
 
+/** A team, user, app or tag: keys name it, so it needs no more than to be one visible line that budgets can be counted under. */
+const owner = z
+  .string()
+  .regex(OWNER_NAME, 'a name is visible text of 1 to 128 characters without |, /, \\ and %');
+
+/** Tags are only counted under, never part of an address. */
+const tag = z.string().regex(TAG_NAME, 'a tag is visible text of 1 to 128 characters without |');
+
+const timeZone = z.string().describe('IANA zone in which the period begins, e.g. Europe/Berlin');
+const weekStart = z.literal(WEEK_STARTS).describe('first day of a week, default monday');
+
 const budget = z.strictObject({
-  limit_usd: z.number().positive().max(9_000_000),
-  period: z.enum(['daily', 'weekly', 'monthly', 'lifetime']),
-  time_zone: z.string().optional().describe('IANA zone in which the period begins, e.g. Europe/Berlin'),
-  mode: z.enum(['clamp', 'strict', 'soft']).optional(),
+  limit_usd: z.number().positive().max(MOST_USD),
+  period: z.enum(BUDGET_PERIODS),
+  time_zone: timeZone.optional(),
+  week_start: weekStart.optional(),
+  mode: z
+    .enum(BUDGET_MODES)
+    .optional()
+    .describe('when an estimate exceeds what is left: clamp the answer (default), refuse, or only count'),
   warn_at: z
-    .array(z.number().positive().max(10))
-    .max(8)
+    .array(z.number().positive().max(MOST_WARN_AT))
+    .max(MOST_WARNINGS)
     .optional()
     .describe('shares of the limit at which to warn, e.g. [0.5, 0.8]'),
 });
+const budgets = z.array(budget).max(MOST_BUDGETS);
 
 const limits = z.strictObject({
-  rpm: z.int().positive().optional(),
-  tpm: z.int().positive().optional(),
-  max_parallel: z.int().positive().optional(),
+  rpm: z.int().positive().max(MOST_RPM).optional().describe('requests in any 60 seconds'),
+  tpm: z.int().positive().max(MOST_TPM).optional().describe('tokens in any 60 seconds'),
+  max_parallel: z.int().positive().max(MOST_PARALLEL).optional().describe('calls under way at the same time'),
 });
 
 export const providerTypes = [
@@ -84,6 +114,7 @@ const model = z.strictObject({
     .regex(/^[^/\s]+\/\S+$/, 'write provider/model')
     .describe('provider/model'),
   context_tokens: z.int().positive().optional().describe('context window; from 1000000 on, an [1m] sibling is listed'),
+  limits: limits.optional().describe('of the target, for all callers together'),
 });
 
 const chainTarget = z.strictObject({
@@ -110,17 +141,24 @@ const key = z.strictObject({
     .string()
     .optional()
     .describe('the secret, usually ${SOME_VARIABLE:-}; empty = one is made and kept in the data folder'),
-  team: z.string().optional(),
-  user: z.string().optional(),
-  app: z.string().optional(),
+  team: owner.optional(),
+  user: owner.optional(),
+  app: owner.optional(),
   models: z.array(z.string().min(1)).optional().describe('model names or globs such as gpt-* ; default all'),
   routes: z.array(z.string().min(1)).optional().describe('route globs such as /anthropic/* ; default all'),
-  tags: z.array(z.string().min(1).max(128)).optional(),
-  budgets: z.array(budget).optional(),
+  tags: z.array(tag).optional(),
+  budgets: budgets.optional(),
   limits: limits.optional(),
   expires_at: z.iso.datetime({ offset: true }).optional(),
   metadata: z.record(z.string(), z.string()).optional(),
   cache: z.strictObject({ semantic: z.boolean().optional() }).optional(),
+});
+
+const ownerSettings = z.strictObject({
+  display_name: z.string().min(1).max(128).optional(),
+  models: z.array(z.string().min(1)).optional().describe('what its keys may use at most; default all'),
+  budgets: budgets.optional(),
+  limits: limits.optional(),
 });
 
 const price = z.strictObject({
@@ -213,16 +251,20 @@ export const configSchema = z.strictObject({
   providers: z.record(name, provider).optional(),
   models: z.record(z.string().min(1).max(256), model).optional(),
   fallback_chains: z.record(name, chain).optional(),
-  teams: z
-    .record(
-      name,
-      z.strictObject({
-        budgets: z.array(budget).optional(),
-        limits: limits.optional(),
-        models: z.array(z.string()).optional(),
-      }),
-    )
-    .optional(),
+  org: z
+    .strictObject({
+      display_name: z.string().min(1).max(128).optional(),
+      time_zone: timeZone.optional().describe('of budgets that name none, default UTC'),
+      week_start: weekStart.optional(),
+      budgets: budgets.optional(),
+      limits: limits.optional(),
+    })
+    .optional()
+    .describe('the organisation as a whole'),
+  teams: z.record(owner, ownerSettings).optional(),
+  users: z.record(owner, ownerSettings).optional(),
+  apps: z.record(owner, ownerSettings).optional(),
+  tags: z.record(owner, z.strictObject({ budgets: budgets.optional() })).optional(),
   keys: z.array(key).optional(),
   prices: z
     .record(z.string().regex(/^[^/\s]+\/\S+$/, 'write provider/model'), price)

@@ -1,4 +1,4 @@
-import type { DocumentBody, DocumentRef, RegistryDelta, RegistryDocument, RegistryHead } from '../document.js';
+import type { DocumentBody, DocumentKind, DocumentRef, RegistryDelta, RegistryDocument, RegistryHead } from '../document.js';
 import type { AuditOrigin } from './audit-record.js';
 
 /** What a new or changed document shall hold. */
@@ -16,6 +16,42 @@ export interface AuditedChange {
   readonly origin: AuditOrigin;
   /** What the log shows of a document, before and after. Secrets and their digests must be absent. */
   readonly view: (document: RegistryDocument) => unknown;
+}
+
+/** One change of several that are made together. */
+export type DocumentChange =
+  | {
+      readonly op: 'create';
+      readonly ref: DocumentRef;
+      readonly content: DocumentContent;
+      readonly audit: AuditedChange;
+    }
+  | {
+      readonly op: 'update';
+      readonly ref: DocumentRef;
+      readonly expectedVersion: number | null;
+      readonly decide: (current: RegistryDocument) => DocumentContent;
+      readonly audit: AuditedChange;
+    }
+  | {
+      readonly op: 'remove';
+      readonly ref: DocumentRef;
+      readonly expectedVersion: number | null;
+      readonly audit: AuditedChange;
+    };
+
+/** The registry as it stands while changes are planned: nothing changes until they are committed. */
+export interface RegistryLook {
+  get(ref: DocumentRef): Promise<RegistryDocument | null>;
+  /** The living document of a kind with a unique name, of each name that has one. */
+  named(orgId: string, kind: DocumentKind, uniqueNames: readonly string[]): Promise<readonly RegistryDocument[]>;
+  /** Documents of a kind whose body has these values (`null`: none) in its fields, at most `limit`, by id. */
+  holding(
+    orgId: string,
+    kind: DocumentKind,
+    values: Readonly<Record<string, string | null>>,
+    limit: number,
+  ): Promise<readonly RegistryDocument[]>;
 }
 
 /**
@@ -40,6 +76,12 @@ export interface RegistryStore {
     audit: AuditedChange,
   ): Promise<RegistryDocument>;
   remove(ref: DocumentRef, expectedVersion: number | null, audit: AuditedChange): Promise<void>;
+  /**
+   * Makes changes of several documents, all or none, each with a version and an audit row of its own. `plan` decides on the
+   * registry as it stands: no other change comes between its look and the commit. It may throw; then nothing happens.
+   * @returns in the order of the plan the documents after their change; removed ones as they were, with the version without them
+   */
+  changeAll(plan: (look: RegistryLook) => Promise<readonly DocumentChange[]>): Promise<readonly RegistryDocument[]>;
   /** Lifts the version above one that was seen elsewhere (after a restored backup), so that replicas accept this registry. */
   raiseAbove(version: number): Promise<RegistryHead>;
 }

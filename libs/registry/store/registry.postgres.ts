@@ -11,7 +11,7 @@ import type {
 } from '../document.js';
 import { answered } from './answered.postgres.js';
 import { appendAudit } from './audit-log.postgres.js';
-import type { AuditedChange, DocumentContent, RegistryStore } from './registry-store.js';
+import type { AuditedChange, DocumentChange, DocumentContent, RegistryLook, RegistryStore } from './registry-store.js';
 
 interface Row {
   org_id: string;
@@ -85,56 +85,36 @@ export class PostgresRegistryStore implements RegistryStore {
     });
   }
 
-  create(ref: DocumentRef, content: DocumentContent, audit: AuditedChange): Promise<RegistryDocument> {
-    return this.change(async (sql, nextVersion, now) => {
-      const version = await nextVersion();
-      const rows = (await sql.query(
-        `INSERT INTO registry_documents (org_id, kind, id, name, unique_name, version, body, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) ON CONFLICT DO NOTHING RETURNING ${COLUMNS}`,
-        [ref.orgId, ref.kind, ref.id, content.name, content.uniqueName ?? null, version, content.body, now],
-      )) as Row[];
-      if (rows[0] === undefined) throw new AppError('conflict', { text: 'There is one of that name already.' });
-      const document = toDocument(rows[0]);
-      await record(sql, audit, { before: null, after: document, version, now });
-      return document;
-    });
+  async create(ref: DocumentRef, content: DocumentContent, audit: AuditedChange): Promise<RegistryDocument> {
+    const [document] = await this.changeAll(async () => [{ op: 'create', ref, content, audit }]);
+    return document as RegistryDocument;
   }
 
-  update(
+  async update(
     ref: DocumentRef,
     expectedVersion: number | null,
     decide: (current: RegistryDocument) => DocumentContent,
     audit: AuditedChange,
   ): Promise<RegistryDocument> {
-    return this.change(async (sql, nextVersion, now) => {
-      const row = await lockRow(sql, ref, expectedVersion);
-      const before = toDocument(row);
-      const content = decide(before);
-      if (content === before) return before;
-      const version = await nextVersion();
-      const uniqueName = content.uniqueName === undefined ? row.unique_name : content.uniqueName;
-      const [rows] = (await sql.query(
-        `UPDATE registry_documents SET name = $4, unique_name = $5, version = $6, body = $7, updated_at = $8
-         WHERE org_id = $1 AND kind = $2 AND id = $3 RETURNING ${COLUMNS}`,
-        [ref.orgId, ref.kind, ref.id, content.name, uniqueName, version, content.body, now],
-      )) as [Row[], number];
-      const after = toDocument(rows[0] as Row);
-      await record(sql, audit, { before, after, version, now });
-      return after;
-    });
+    const [document] = await this.changeAll(async () => [{ op: 'update', ref, expectedVersion, decide, audit }]);
+    return document as RegistryDocument;
   }
 
   async remove(ref: DocumentRef, expectedVersion: number | null, audit: AuditedChange): Promise<void> {
-    await this.change(async (sql, nextVersion, now) => {
-      const before = toDocument(await lockRow(sql, ref, expectedVersion));
-      const version = await nextVersion();
-      await sql.query(
-        `UPDATE registry_documents SET deleted = true, version = $4, body = '{}', updated_at = $5
-         WHERE org_id = $1 AND kind = $2 AND id = $3`,
-        [ref.orgId, ref.kind, ref.id, version, now],
-      );
-      await record(sql, audit, { before, after: null, version, now });
-    });
+    await this.changeAll(async () => [{ op: 'remove', ref, expectedVersion, audit }]);
+  }
+
+  /** Every writer locks the head first, then documents, then the audit chain: they take turns and cannot deadlock. */
+  changeAll(plan: (look: RegistryLook) => Promise<readonly DocumentChange[]>): Promise<readonly RegistryDocument[]> {
+    return answered(() =>
+      this.source.transaction(async (sql) => {
+        await sql.query(`SELECT 1 FROM registry_head FOR UPDATE`);
+        const now = new Date(this.clock.now());
+        const documents: RegistryDocument[] = [];
+        for (const change of await plan(lookOf(sql))) documents.push(await make(sql, change, now));
+        return documents;
+      }),
+    );
   }
 
   raiseAbove(version: number): Promise<RegistryHead> {
@@ -149,18 +129,91 @@ export class PostgresRegistryStore implements RegistryStore {
       }),
     );
   }
+}
 
-  /**
-   * Runs one change in a transaction. `nextVersion` takes the registry's next version; its row lock, held to the end, makes
-   * writers take turns. It is always locked last but one (document, head, audit chain), so writers cannot deadlock.
-   */
-  private change<T>(
-    work: (sql: EntityManager, nextVersion: () => Promise<number>, now: Date) => Promise<T>,
-  ): Promise<T> {
-    return answered(() =>
-      this.source.transaction((sql) => work(sql, () => takeVersion(sql), new Date(this.clock.now()))),
-    );
+function lookOf(sql: EntityManager): RegistryLook {
+  const read = async (condition: string, values: readonly unknown[]): Promise<RegistryDocument[]> => {
+    const rows = (await sql.query(
+      `SELECT ${COLUMNS} FROM registry_documents WHERE org_id = $1 AND kind = $2 AND NOT deleted AND ${condition}`,
+      [...values],
+    )) as Row[];
+    return rows.map(toDocument);
+  };
+  return {
+    get: async (ref) => (await read('id = $3', [ref.orgId, ref.kind, ref.id]))[0] ?? null,
+    named: (orgId, kind, uniqueNames) => read('unique_name = ANY($3)', [orgId, kind, uniqueNames]),
+    holding: (orgId, kind, values, limit) => {
+      const fields = Object.entries(values);
+      const conditions = fields.map((_, n) => `body ->> $${2 * n + 4} IS NOT DISTINCT FROM $${2 * n + 5}`);
+      return read(`${conditions.join(' AND ')} ORDER BY id LIMIT $3`, [orgId, kind, limit, ...fields.flat()]);
+    },
+  };
+}
+
+/** Makes one change and writes its audit row. */
+function make(sql: EntityManager, change: DocumentChange, now: Date): Promise<RegistryDocument> {
+  switch (change.op) {
+    case 'create':
+      return create(sql, change, now);
+    case 'update':
+      return update(sql, change, now);
+    case 'remove':
+      return remove(sql, change, now);
   }
+}
+
+async function create(
+  sql: EntityManager,
+  { ref, content, audit }: Extract<DocumentChange, { op: 'create' }>,
+  now: Date,
+): Promise<RegistryDocument> {
+  const version = await takeVersion(sql);
+  const rows = (await sql.query(
+    `INSERT INTO registry_documents (org_id, kind, id, name, unique_name, version, body, created_at, updated_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) ON CONFLICT DO NOTHING RETURNING ${COLUMNS}`,
+    [ref.orgId, ref.kind, ref.id, content.name, content.uniqueName ?? null, version, content.body, now],
+  )) as Row[];
+  if (rows[0] === undefined) throw new AppError('conflict', { text: 'There is one of that name already.' });
+  const document = toDocument(rows[0]);
+  await record(sql, audit, { before: null, after: document, version, now });
+  return document;
+}
+
+async function update(
+  sql: EntityManager,
+  { ref, expectedVersion, decide, audit }: Extract<DocumentChange, { op: 'update' }>,
+  now: Date,
+): Promise<RegistryDocument> {
+  const row = await lockRow(sql, ref, expectedVersion);
+  const before = toDocument(row);
+  const content = decide(before);
+  if (content === before) return before;
+  const version = await takeVersion(sql);
+  const uniqueName = content.uniqueName === undefined ? row.unique_name : content.uniqueName;
+  const [rows] = (await sql.query(
+    `UPDATE registry_documents SET name = $4, unique_name = $5, version = $6, body = $7, updated_at = $8
+     WHERE org_id = $1 AND kind = $2 AND id = $3 RETURNING ${COLUMNS}`,
+    [ref.orgId, ref.kind, ref.id, content.name, uniqueName, version, content.body, now],
+  )) as [Row[], number];
+  const after = toDocument(rows[0] as Row);
+  await record(sql, audit, { before, after, version, now });
+  return after;
+}
+
+async function remove(
+  sql: EntityManager,
+  { ref, expectedVersion, audit }: Extract<DocumentChange, { op: 'remove' }>,
+  now: Date,
+): Promise<RegistryDocument> {
+  const before = toDocument(await lockRow(sql, ref, expectedVersion));
+  const version = await takeVersion(sql);
+  await sql.query(
+    `UPDATE registry_documents SET deleted = true, version = $4, body = '{}', updated_at = $5
+     WHERE org_id = $1 AND kind = $2 AND id = $3`,
+    [ref.orgId, ref.kind, ref.id, version, now],
+  );
+  await record(sql, audit, { before, after: null, version, now });
+  return { ...before, version };
 }
 
 interface Change {

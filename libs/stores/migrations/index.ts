@@ -6,6 +6,7 @@ import { Archive1760000000003 } from './0003-archive.js';
 import { Budgets1760000000004 } from './0004-budgets.js';
 import { Rollups1760000000005 } from './0005-rollups.js';
 import { Alerts1760000000006 } from './0006-alerts.js';
+import { KeyUse1760000000007 } from './0007-key-use.js';
 
 export const migrations = [
   Cluster1760000000000,
@@ -15,4 +16,5 @@ export const migrations = [
   Budgets1760000000004,
   Rollups1760000000005,
   Alerts1760000000006,
+  KeyUse1760000000007,
 ] as const;

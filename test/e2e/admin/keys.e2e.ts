@@ -9,6 +9,7 @@ describe('/api/keys', () => {
         { name: 'ci', key: 'a-key-of-the-file-0123456789', team: 'research', tags: ['t'], metadata: { a: 'b' } },
         { name: 'made' },
       ],
+      teams: { research: { models: ['gpt-*', 'fast', 'claude-*'] } },
     });
   }, 60_000);
   afterAll(() => gateway?.stop(), 30_000);
@@ -26,6 +27,17 @@ describe('/api/keys', () => {
       models: ['gpt-*', 'fast'],
       routes: ['/v1/*'],
       tags: ['health-portal'],
+      budgets: [
+        {
+          limit_usd: 10.5,
+          period: 'daily',
+          time_zone: 'Europe/Berlin',
+          week_start: 'sunday',
+          mode: 'strict',
+          warn_at: [0.5, 0.8],
+        },
+      ],
+      limits: { rpm: 600, tpm: null, max_parallel: 4 },
       expires_at: '2099-01-31T12:00:00+02:00',
       metadata: { owner: 'ada', 'cost.center': '42' },
     };
@@ -37,12 +49,21 @@ describe('/api/keys', () => {
       id: expect.stringMatching(/^key_[0-9a-f-]{36}$/),
       key: expect.stringMatching(/^sk-sf-[0-9A-Za-z]{57}$/),
       key_hint: made.json.key.slice(0, 14),
+      user: null,
+      app: null,
       status: 'active',
       source: 'api',
       version: expect.any(Number),
       created_at: expect.any(String),
+      created_by: expect.stringMatching(/^tok_/),
       updated_at: expect.any(String),
+      blocked_at: null,
+      blocked_reason: null,
       revoked_at: null,
+      rotated_at: null,
+      previous_key_until: null,
+      last_used_at: null,
+      spent_usd: null,
     });
     expect(made.headers.get('etag')).toBe(`"${made.json.version}"`);
     expect(await models(made.json.key)).toBe(200);
@@ -57,6 +78,7 @@ describe('/api/keys', () => {
   it('KEY-1: what is left out allows everything and never expires', async () => {
     const { json } = await gateway.call('POST', '/api/keys', { body: { name: 'plain' } });
     expect(json).toMatchObject({ team: null, models: ['*'], routes: ['*'], tags: [], expires_at: null, metadata: {} });
+    expect(json).toMatchObject({ user: null, app: null, budgets: [], limits: { rpm: null, tpm: null, max_parallel: null } });
   });
 
   it('KEY-1: a revoked key stops working at once, stays listed, and cannot be changed', async () => {
@@ -75,13 +97,13 @@ describe('/api/keys', () => {
 
   it('PATCH changes what is given, takes away what is null, and leaves the rest', async () => {
     const { json: made } = await gateway.call('POST', '/api/keys', {
-      body: { name: 'p', team: 't', tags: ['a'], metadata: { a: '1' }, expires_at: '2099-01-01T00:00:00Z' },
+      body: { name: 'p', team: 'research', tags: ['a'], metadata: { a: '1' }, expires_at: '2099-01-01T00:00:00Z' },
     });
     const path = `/api/keys/${made.id}`;
     const one = await gateway.call('PATCH', path, { body: { name: 'q', models: ['claude-*'] } });
     expect(one.json).toMatchObject({
       name: 'q',
-      team: 't',
+      team: 'research',
       tags: ['a'],
       metadata: { a: '1' },
       models: ['claude-*'],
@@ -181,6 +203,7 @@ describe('/api/keys', () => {
   });
 
   const body = (fields: object): object => ({ name: 'bad', ...fields });
+  const budget = (fields: object): object => body({ budgets: [{ limit_usd: 1, period: 'daily', ...fields }] });
   it.each([
     ['no name', {}, ['name']],
     ['an empty name', body({ name: '' }), ['name']],
@@ -222,8 +245,56 @@ describe('/api/keys', () => {
     ['an id', body({ id: 'key_1' }), ['id']],
     ['an organisation', body({ orgId: 'org_other' }), ['orgId']],
     ['a status', body({ status: 'active' }), ['status']],
-    ['budgets, which nothing would enforce yet', body({ budgets: [{ limit_usd: 1, period: 'daily' }] }), ['budgets']],
-    ['limits, which nothing would enforce yet', body({ limits: { rpm: 1 } }), ['limits']],
+    ['a cache setting, which nothing would act on yet', body({ cache: { semantic: true } }), ['cache']],
+    ['a line end in a tag', body({ tags: ['a\nb'] }), ['tags']],
+    ['a | in a tag', body({ tags: ['a|b'] }), ['tags']],
+    ['a | in the name', body({ name: 'a|b' }), ['name']],
+    ['a tag twice', body({ tags: ['a', 'a'] }), ['tags']],
+    ['a team that does not exist', body({ team: 'nobody' }), ['team']],
+    ['a user that does not exist', body({ user: 'nobody' }), ['user']],
+    ['an app that does not exist', body({ app: 'nobody' }), ['app']],
+    ['a number for a team', body({ team: 5 }), ['team']],
+    ['a | in a team', body({ team: 'a|b' }), ['team']],
+    ['models beyond those of the team', body({ team: 'research', models: ['gpt-5', 'gemini-*'] }), ['models[1]']],
+    ['budgets that are no list', body({ budgets: { limit_usd: 1 } }), ['budgets']],
+    ['a budget that is no object', body({ budgets: [5] }), ['budgets[0]']],
+    ['a budget that is null', body({ budgets: [null] }), ['budgets[0]']],
+    ['a budget without a limit', budget({ limit_usd: undefined }), ['budgets[0].limit_usd']],
+    ['a budget without a period', budget({ period: undefined }), ['budgets[0].period']],
+    ['a negative budget', budget({ limit_usd: -1 }), ['budgets[0].limit_usd']],
+    ['a budget of nothing', budget({ limit_usd: 0 }), ['budgets[0].limit_usd']],
+    ['a budget above $9 M', budget({ limit_usd: 9_000_000.01 }), ['budgets[0].limit_usd']],
+    ['an absurd budget', budget({ limit_usd: 1e300 }), ['budgets[0].limit_usd']],
+    ['a budget in words', budget({ limit_usd: '10' }), ['budgets[0].limit_usd']],
+    ['a budget finer than a nano-dollar', budget({ limit_usd: 0.00000000015 }), ['budgets[0].limit_usd']],
+    ['an unknown period', budget({ period: 'hourly' }), ['budgets[0].period']],
+    ['an unknown zone', budget({ time_zone: 'Mars/Olympus' }), ['budgets[0].time_zone']],
+    ['a fixed offset for a zone', budget({ time_zone: '+02:00' }), ['budgets[0].time_zone']],
+    ['an unknown week start', budget({ week_start: 'someday' }), ['budgets[0].week_start']],
+    ['week start 0', budget({ week_start: 0 }), ['budgets[0].week_start']],
+    ['an unknown mode', budget({ mode: 'hard' }), ['budgets[0].mode']],
+    ['a warning at nothing', budget({ warn_at: [0] }), ['budgets[0].warn_at']],
+    ['a warning in percent', budget({ warn_at: [80] }), ['budgets[0].warn_at']],
+    ['a warning that is no list', budget({ warn_at: 0.8 }), ['budgets[0].warn_at']],
+    ['an unknown field of a budget', budget({ currency: 'EUR' }), ['budgets[0].currency']],
+    [
+      'two budgets of one period',
+      body({
+        budgets: [
+          { limit_usd: 1, period: 'daily' },
+          { limit_usd: 2, period: 'daily', mode: 'strict' },
+        ],
+      }),
+      ['budgets'],
+    ],
+    ['nine budgets', body({ budgets: Array.from({ length: 9 }, () => ({ limit_usd: 1, period: 'daily' })) }), ['budgets']],
+    ['limits that are a list', body({ limits: [] }), ['limits']],
+    ['limits that are a number', body({ limits: 5 }), ['limits']],
+    ['a limit of nothing', body({ limits: { rpm: 0 } }), ['limits.rpm']],
+    ['a negative limit', body({ limits: { tpm: -5 } }), ['limits.tpm']],
+    ['a fraction for a limit', body({ limits: { max_parallel: 1.5 } }), ['limits.max_parallel']],
+    ['an absurd limit', body({ limits: { rpm: 1e20 } }), ['limits.rpm']],
+    ['an unknown limit', body({ limits: { rps: 1 } }), ['limits.rps']],
     ['several faults at once', { name: 7, models: 'x', colour: 1 }, ['name', 'models', 'colour']],
   ])('KEY-1: %s: 400, every field at fault is named, nothing is made', async (_what, sent, paths) => {
     const before = (await gateway.call('GET', '/api/keys?limit=1')).json.items[0].id;
@@ -256,6 +327,7 @@ describe('/api/keys', () => {
     ['a list', '[{"name":"x"}]', 'invalid_request', 400],
     ['a string', '"x"', 'invalid_request', 400],
     ['null', 'null', 'invalid_request', 400],
+    ['a number beyond all', '{"name":"x","budgets":[{"limit_usd":1e999,"period":"daily"}]}', 'invalid_request', 400],
     ['deep nesting', `{"name":"x","metadata":${'['.repeat(5000)}${']'.repeat(5000)}}`, 'json_too_deep', 400],
     ['invalid UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]), 'invalid_json', 400],
     ['300 KiB', JSON.stringify({ name: 'x'.repeat(300 * 1024) }), 'body_too_large', 413],

@@ -1,5 +1,5 @@
-import type { KeyIndex } from '#libs/keys-budgets/index.js';
-import type { LiveConfig } from '#libs/platform/config.js';
+import type { KeyIndex, LimitScope, OwnerIndex } from '#libs/keys-budgets/index.js';
+import type { LiveConfig, ModelConfig } from '#libs/platform/config.js';
 import type { PriceTable } from '#libs/pricing/index.js';
 import { compileProvider, type DemoAddress, type Provider } from '#libs/providers/index.js';
 import { ModelIndex } from '#libs/routing/index.js';
@@ -10,6 +10,7 @@ export interface CompiledConfig {
   readonly live: LiveConfig;
   readonly providers: readonly Provider[];
   readonly models: ModelIndex;
+  readonly modelLimits: Snapshot['modelLimits'];
 }
 
 /** Providers and model names of a configuration, ready for the hot path. */
@@ -18,10 +19,23 @@ export function compileConfig(live: LiveConfig, demo: DemoAddress | null, prices
     .map((config) => compileProvider(config, demo))
     .filter((provider) => provider !== null);
   const models = new ModelIndex(live.models, providers, (type) => prices.catalogue(type));
-  return { live, providers, models };
+  return { live, providers, models, modelLimits: limitsByTarget(live.models) };
 }
 
 /** One immutable version of everything the data plane decides from. */
-export function snapshotOf(version: number, config: CompiledConfig, keys: KeyIndex): Snapshot {
-  return { version, keys, models: config.models, priceOverrides: config.live.prices };
+export function snapshotOf(version: number, config: CompiledConfig, keys: KeyIndex, owners: OwnerIndex): Snapshot {
+  const { models, modelLimits, live } = config;
+  return { version, keys, owners, models, modelLimits, priceOverrides: live.prices };
+}
+
+/** Limits of declared models by the target they lead to, so that another name of the same target is no way round them. */
+function limitsByTarget(models: readonly ModelConfig[]): ReadonlyMap<string, readonly LimitScope[]> {
+  const found = new Map<string, LimitScope[]>();
+  for (const { name, provider, model, limits } of models) {
+    if (limits.rpm === null && limits.tpm === null && limits.maxParallel === null) continue;
+    const target = `${provider}/${model}`;
+    const scope: LimitScope = { id: `model:${name}`, kind: 'model', name, limits };
+    found.set(target, [...(found.get(target) ?? []), scope]);
+  }
+  return found;
 }

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { compileKeys, FileKeySecrets, type KeyIndex } from '#libs/keys-budgets/index.js';
+import { compileKeys, FileKeySecrets, OwnerIndex, type Limiter } from '#libs/keys-budgets/index.js';
 import type { BodySink, UsageSink } from '#libs/ledger/index.js';
 import type { LiveConfig } from '#libs/platform/config.js';
 import { EgressPolicy } from '#libs/platform/egress.js';
@@ -14,6 +14,7 @@ import { DrainRoom } from './client-gone.js';
 import { compileConfig, snapshotOf, type CompiledConfig } from './compile-snapshot.js';
 import type { DataPlane } from './data-plane.js';
 import { HeldBytes } from './held-bytes.js';
+import type { Snapshot } from './snapshot.js';
 import { ProxyMetrics } from './proxy-metrics.js';
 import { UpstreamPools } from './upstream-pools.js';
 
@@ -27,6 +28,7 @@ export interface DataPlaneParts {
   readonly pepper: KeyObject;
   readonly usage: UsageSink;
   readonly bodies: BodySink | null;
+  readonly limiter: Limiter;
   readonly demo: DemoAddress | null;
   readonly log: Logger;
 }
@@ -41,6 +43,7 @@ export class DataPlaneRunner {
   readonly #fileKeys: FileKeySecrets;
   #egress: EgressPolicy;
   #config: CompiledConfig;
+  #owners = OwnerIndex.empty;
   #unsubscribe: () => void;
 
   constructor(parts: DataPlaneParts) {
@@ -62,6 +65,7 @@ export class DataPlaneRunner {
       heldCaptures: new HeldBytes(MAX_CAPTURED_BYTES),
       bodyLimitBytes: config.boot.bodyLimitBytes,
       heldBodies: new HeldBytes(MAX_BODIES_BYTES),
+      limiter: parts.limiter,
       prices,
       active,
       drains,
@@ -88,12 +92,11 @@ export class DataPlaneRunner {
     this.plane.pools.keepOnly(sameEgress ? config.providers : []);
   }
 
-  #snapshot(config: CompiledConfig, registry: RegistryState) {
-    return snapshotOf(registry.version, config, this.#keys(config.live, registry));
-  }
-
-  #keys(live: LiveConfig, registry: RegistryState): KeyIndex {
-    return compileKeys(registry, this.#fileKeys.resolve(live.keys), this.#parts.pepper);
+  #snapshot(config: CompiledConfig, registry: RegistryState): Snapshot {
+    this.#owners = this.#owners.at(registry, config.live);
+    const fileKeys = this.#fileKeys.resolve(config.live.keys);
+    const keys = compileKeys(registry, fileKeys, this.#parts.pepper, this.#owners);
+    return snapshotOf(registry.version, config, keys, this.#owners);
   }
 
   /** Serves on, but tells callers to reconnect elsewhere; resolves when no call is left or `drainMs` have passed. */

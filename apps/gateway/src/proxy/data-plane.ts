@@ -1,3 +1,4 @@
+import type { Limiter } from '#libs/keys-budgets/index.js';
 import type { BodySink, UsageSink } from '#libs/ledger/index.js';
 import type { PriceTable } from '#libs/pricing/index.js';
 import type { Logger } from '#libs/platform/logger.js';
@@ -26,6 +27,7 @@ export interface DataPlane {
   readonly bodyLimitBytes: number;
   /** Large request bodies of the calls under way: beyond the bound new ones are refused (`overloaded`). */
   readonly heldBodies: HeldBytes;
+  readonly limiter: Limiter;
   readonly prices: PriceTable;
   readonly active: ActiveCalls;
   readonly drains: DrainRoom;

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Operation } from '#libs/dialects/index.js';
-import type { KeyRecord } from '#libs/keys-budgets/index.js';
+import type { KeyRecord, LimitTicket } from '#libs/keys-budgets/index.js';
 import { AppError } from '#libs/platform/errors.js';
 import { newId } from '#libs/platform/ids.js';
 import type { Target } from '#libs/routing/index.js';
@@ -44,6 +44,9 @@ export class Exchange {
   // filled by resolve
   target: Target | null = null;
 
+  // filled by admit
+  /** What the call holds of its rate limits; `null`: it has none. */
+  ticket: LimitTicket | null = null;
   /** What becomes of the call when its caller leaves; `null`: as the provider's setting says. For hard budgets: `drain`. */
   whenClientGone: 'cancel' | 'drain' | null = null;
 

@@ -1,4 +1,6 @@
 import { AppError } from '#libs/platform/errors.js';
+import type { Target } from '#libs/routing/index.js';
+import { admit, limitsOf } from './admit.js';
 import { attempt } from './attempt.js';
 import { authenticate } from './authenticate.js';
 import { authorize } from './authorize.js';
@@ -6,8 +8,8 @@ import type { DataPlane } from './data-plane.js';
 import type { Exchange } from './exchange.js';
 import { answerHello, answerModel, answerModels } from './listings.js';
 import { prepareBody } from './prepare.js';
-import { read } from './read.js';
-import { refuse } from './refuse.js';
+import { read, type Reading } from './read.js';
+import { abandon, refuse } from './refuse.js';
 import { resolve } from './resolve.js';
 
 /**
@@ -21,7 +23,7 @@ import { resolve } from './resolve.js';
  *  4 resolve        where the model leads and whether the key may go there
  *  5 guard (pre)    (guardrails)
  *  6 cache          (exact and similar answers)
- *  7 admit          room in the ledger's buffer (budgets and limits)
+ *  7 admit          room in the ledger's buffer and in the rate limits (budgets)
  *  8 attempt        dialect → provider → relay with back-pressure
  *  9 guard (post)   (windows of the stream)
  * 10 settle         usage, cost, one ledger event: `settle.ts`, when the answer is over; the client never waits for it
@@ -40,11 +42,20 @@ export function handle(exchange: Exchange, plane: DataPlane): void {
     const reading = read(exchange);
     const target = resolve(exchange, key);
     if (!plane.usage.hasRoom()) throw new AppError('overloaded');
-    exchange.body = prepareBody(exchange, reading, target);
-    attempt(exchange, target, plane);
+    const limits = limitsOf(exchange, key, target);
+    const waiting = limits === null ? null : admit(exchange, reading, limits, plane);
+    if (waiting === null) return send(exchange, reading, target, plane);
+    waiting.then(() => send(exchange, reading, target, plane)).catch((error: unknown) => refuse(exchange, plane, error));
   } catch (error) {
     refuse(exchange, plane, error);
   }
+}
+
+/** Stages 8 to 10. */
+function send(exchange: Exchange, reading: Reading, target: Target, plane: DataPlane): void {
+  if (exchange.response.destroyed) return abandon(exchange); // the caller left while the call waited for its admission
+  exchange.body = prepareBody(exchange, reading, target);
+  attempt(exchange, target, plane);
 }
 
 /** The router decodes escapes before it matches; here the path must stand as its route is written, only `*` may hold escapes. */

@@ -1,11 +1,12 @@
 import { Module, type OnApplicationShutdown } from '@nestjs/common';
-import { readPepper } from '#libs/keys-budgets/index.js';
+import { readPepper, RedisLimitCounters, SharedLimiter } from '#libs/keys-budgets/index.js';
 import { observeSinks, RedisBodySink, RedisUsageSink } from '#libs/ledger/index.js';
 import { newId } from '#libs/platform/ids.js';
 import type { Logger } from '#libs/platform/logger.js';
+import { gauge } from '#libs/platform/metrics.js';
 import { startDemoProvider } from '#libs/providers/demo/index.js';
-import { REGISTRY_FEED, type RegistryFeed } from '#libs/registry/index.js';
-import { createRedis, POSTGRES, STORE_URLS, type StoreUrls } from '#libs/stores/index.js';
+import { DEFAULT_ORG_ID, REGISTRY_FEED, type RegistryFeed } from '#libs/registry/index.js';
+import { createRedis, POSTGRES, redisReady, STORE_URLS, type StoreUrls } from '#libs/stores/index.js';
 import { LIVE_SETTINGS, type LiveSettings } from '../live-settings.js';
 import { LOGGER } from '../tokens.js';
 import { DataPlaneRunner } from './data-plane-runner.js';
@@ -44,13 +45,21 @@ async function startDataPlane(
   const bodies = new RedisBodySink({ redis: connections[1], logger: log, maxBodyBytes });
   observeSinks(usage, bodies);
   settings.subscribe(({ archive }) => bodies.setMaxBodyBytes(archive.maxBodyBytes));
+  const counters = await redisReady(createRedis(urls.redis, 'commands'), urls.redis);
+  const processId = newId('inst');
+  const limiter = new SharedLimiter(
+    { counters: new RedisLimitCounters(counters), logger: log.child({ part: 'limits' }), processId },
+    [DEFAULT_ORG_ID],
+  );
+  gauge('smartflow_limits_away', 'The counters of rate limits do not answer (1)', () => (limiter.isAway ? 1 : 0));
   const demo = await startDemoProvider();
   const pepper = await readPepper(source, 'key');
-  const runner = new DataPlaneRunner({ settings, feed, pepper, usage, bodies, demo, log });
+  const runner = new DataPlaneRunner({ settings, feed, pepper, usage, bodies, limiter, demo, log });
   return new DataPlaneLife(runner, async () => {
     await usage.close(FLUSH_DEADLINE_MS);
     await bodies.close(FLUSH_DEADLINE_MS);
-    for (const redis of connections) redis.disconnect();
+    limiter.stop();
+    for (const redis of [...connections, counters]) redis.disconnect();
     await demo.stop();
   });
 }

@@ -3,7 +3,17 @@ import { AppError } from '#libs/platform/errors.js';
 import { GEMINI_OPERATIONS } from './endpoints.js';
 import { decode, type Exchange } from './exchange.js';
 
-const WATCHED: ReadonlySet<string> = new Set(['model', 'stream', 'stream_options', 'messages', 'input', 'background']);
+const WATCHED: ReadonlySet<string> = new Set([
+  'model',
+  'stream',
+  'stream_options',
+  'messages',
+  'input',
+  'background',
+  'max_tokens',
+  'max_completion_tokens',
+  'max_output_tokens',
+]);
 /** Embedding requests name their model in the body as well. */
 const WATCHED_GEMINI: ReadonlySet<string> = new Set(['model', 'requests']);
 

@@ -1,7 +1,8 @@
+import { LimitRefusal } from '#libs/keys-budgets/index.js';
 import { AppError } from '#libs/platform/errors.js';
 import type { DataPlane } from './data-plane.js';
 import type { Exchange } from './exchange.js';
-import { ownHeaders } from './response-headers.js';
+import { limitHeaders, ownHeaders } from './response-headers.js';
 
 /** Ends a request that made no upstream call: the error in the dialect of its route. */
 export function refuse(exchange: Exchange, plane: DataPlane, error: unknown): void {
@@ -9,7 +10,13 @@ export function refuse(exchange: Exchange, plane: DataPlane, error: unknown): vo
   if (known.code === 'internal')
     plane.log.error({ err: error, requestId: exchange.id }, 'a stage of the data plane failed');
   plane.metrics.refused(exchange.endpoint.route, known.code);
+  exchange.ticket?.cancel();
   answerError(exchange, plane, known);
+}
+
+/** The caller left before any upstream call was made. */
+export function abandon(exchange: Exchange): void {
+  exchange.ticket?.cancel();
 }
 
 /** What an upstream said by its status line when its text could not be read. */
@@ -36,6 +43,7 @@ export function answerError(
     ...rendered.headers,
     ...(verdict === null || verdict.retryAfter === null ? {} : { 'retry-after': verdict.retryAfter }),
     ...ownHeaders(exchange, plane),
+    ...(error instanceof LimitRefusal ? limitHeaders(exchange, error) : {}),
     'content-length': body.length,
   });
   response.end(exchange.request.method === 'HEAD' ? undefined : body);

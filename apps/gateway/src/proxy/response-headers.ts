@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { LimitRefusal } from '#libs/keys-budgets/index.js';
 import type { DataPlane } from './data-plane.js';
 import type { Exchange } from './exchange.js';
 import { connectionListed } from './request-headers.js';
@@ -47,8 +48,20 @@ export function ownHeaders(exchange: Exchange, plane: DataPlane): OutgoingHeader
   if (exchange.endpoint.dialect.name === 'anthropic' && exchange.upstreamStatus === null)
     headers['request-id'] = exchange.id;
   if (exchange.dropped.length > 0) headers['x-smartflow-dropped'] = encodeHeader(exchange.dropped.join(','));
+  if (exchange.ticket !== null)
+    Object.assign(headers, exchange.endpoint.dialect.rateHeaders(exchange.ticket.state(), Date.now()));
   if (plane.draining) headers.connection = 'close';
   return headers;
+}
+
+/** Which limit refused the call, in the dialect's names and in ours. */
+export function limitHeaders(exchange: Exchange, refusal: LimitRefusal): OutgoingHeaders {
+  return {
+    ...exchange.endpoint.dialect.rateHeaders(refusal.state, Date.now()),
+    'x-smartflow-limit': refusal.measure,
+    'x-smartflow-limit-scope': refusal.scope,
+    'x-smartflow-limit-value': refusal.limit,
+  };
 }
 
 /** The upstream's headers without those that end here, plus ours. */

@@ -24,6 +24,7 @@ const FREE: CallPrice = { costNanos: 0, priceVersion: null, components: [] };
 export function settle(exchange: Exchange, plane: DataPlane, outcome: Outcome): void {
   if (exchange.settled) return;
   exchange.settled = true;
+  exchange.ticket?.settle(tokensUsed(exchange, outcome));
   const price = outcome.price ?? priceOf(exchange, plane, outcome.usage);
   const { target, key } = exchange;
   if (target === null || key === null) return;
@@ -68,6 +69,12 @@ export function settle(exchange: Exchange, plane: DataPlane, outcome: Outcome): 
       truncated: outcome.captured.truncated || exchange.received.length > plane.bodies.maxBodyBytes,
     });
   }
+}
+
+/** What counts against limits of tokens; `null` when nobody knows what the provider has done: the estimate stays. */
+function tokensUsed({ upstreamStatus }: Exchange, { usage, error }: Outcome): number | null {
+  if (usage !== null) return usage.inputTokens + usage.outputTokens;
+  return error === 'upstream_unreachable' || (upstreamStatus ?? 0) >= 400 ? 0 : null;
 }
 
 /** What the usage costs at the price in force when the call began; free when nothing was reported. */

@@ -1,4 +1,4 @@
-import type { KeyIndex } from '#libs/keys-budgets/index.js';
+import type { KeyIndex, LimitScope, OwnerIndex } from '#libs/keys-budgets/index.js';
 import type { PriceOverride } from '#libs/platform/config.js';
 import type { ModelIndex } from '#libs/routing/index.js';
 
@@ -10,6 +10,10 @@ export interface Snapshot {
   /** Registry version it was compiled from. */
   readonly version: number;
   readonly keys: KeyIndex;
+  /** Organisations, teams, users, apps and tags. */
+  readonly owners: OwnerIndex;
   readonly models: ModelIndex;
+  /** Rate limits of models by target (`provider/model`); targets without any are absent. */
+  readonly modelLimits: ReadonlyMap<string, readonly LimitScope[]>;
   readonly priceOverrides: readonly PriceOverride[];
 }

@@ -1,8 +1,8 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
-import type { KeyRecord } from '#libs/keys-budgets/index.js';
+import { OwnerIndex, type KeyRecord } from '#libs/keys-budgets/index.js';
 import { AppError } from '#libs/platform/errors.js';
-import type { ProviderConfig } from '#libs/platform/config.js';
+import { NO_LIMITS, type ProviderConfig } from '#libs/platform/config.js';
 import { Secret } from '#libs/platform/secret.js';
 import { compileProvider, type Provider } from '#libs/providers/index.js';
 import { ModelIndex } from '#libs/routing/index.js';
@@ -24,6 +24,8 @@ const key: KeyRecord = {
   user: null,
   app: null,
   tags: [],
+  budgets: [],
+  limits: [],
   expiresAtMs: null,
   status: 'active',
   source: 'api',
@@ -58,10 +60,12 @@ const snapshot: Snapshot = {
   version: 1,
   keys: { find: (presented: string) => (presented.startsWith('good') ? key : null) } as Snapshot['keys'],
   models: new ModelIndex(
-    [{ name: 'fast', provider: 'openai', model: 'gpt-5-mini', contextTokens: null }],
+    [{ name: 'fast', provider: 'openai', model: 'gpt-5-mini', contextTokens: null, limits: NO_LIMITS }],
     providers,
     () => [],
   ),
+  owners: OwnerIndex.empty,
+  modelLimits: new Map(),
   priceOverrides: [],
 };
 

@@ -1,0 +1,61 @@
+import { parseSpan } from '#libs/dialects/index.js';
+import type { KeyRecord, LimitScope, LimitTicket, TokenEstimate } from '#libs/keys-budgets/index.js';
+import type { Target } from '#libs/routing/index.js';
+import type { DataPlane } from './data-plane.js';
+import type { Exchange } from './exchange.js';
+import type { Reading } from './read.js';
+
+const NONE: readonly LimitScope[] = [];
+
+/** The rate limits of a call: those of the key and its owners, and those of the target. `null`: none, the stage is left out. */
+export function limitsOf(exchange: Exchange, key: KeyRecord, target: Target): readonly LimitScope[] | null {
+  const { modelLimits } = exchange.snapshot;
+  const ofModel = modelLimits.size === 0 ? NONE : (modelLimits.get(`${target.provider.name}/${target.model}`) ?? NONE);
+  if (ofModel.length === 0) return key.limits.length === 0 ? null : key.limits;
+  return key.limits.length === 0 ? ofModel : [...key.limits, ...ofModel];
+}
+
+/**
+ * Stage 7: room in the rate limits. Answers at once when this process can decide, else after one question to Redis.
+ * @throws, rejects with LimitRefusal
+ */
+export function admit(
+  exchange: Exchange,
+  reading: Reading,
+  limits: readonly LimitScope[],
+  plane: DataPlane,
+): null | Promise<void> {
+  const orgId = exchange.key?.orgId ?? '';
+  const admitted = plane.limiter.admit(orgId, limits, estimate(exchange, reading, limits));
+  if (!(admitted instanceof Promise)) {
+    exchange.ticket = admitted;
+    return null;
+  }
+  return admitted.then((ticket: LimitTicket) => {
+    exchange.ticket = ticket;
+  });
+}
+
+const NOTHING: TokenEstimate = { input: 1, output: 0 };
+const BYTES_PER_TOKEN = 4;
+/** Bodies above this are looked through for media, whose bytes are not their tokens. */
+const MEDIA_FROM_BYTES = 16 * 1024;
+const MEDIA = [';base64,', '"base64"', '"inlineData"', '"inline_data"', '"input_audio"'];
+const MEDIA_TOKENS = 4_096;
+const LONGEST_ANSWER = ['max_completion_tokens', 'max_output_tokens', 'max_tokens'];
+/** An answer is rarely as long as it may be: what is longer than this counts when it is over. */
+const USUAL_ANSWER_TOKENS = 1_024;
+
+/** Tokens a call will take, roughly: what it took in truth counts when it is over. */
+function estimate({ body }: Exchange, reading: Reading, limits: readonly LimitScope[]): TokenEstimate {
+  if (limits.every((scope) => scope.limits.tpm === null)) return NOTHING;
+  const bySize = Math.ceil(body.length / BYTES_PER_TOKEN);
+  const hasMedia = body.length > MEDIA_FROM_BYTES && MEDIA.some((mark) => body.includes(mark));
+  let output = USUAL_ANSWER_TOKENS;
+  for (const name of LONGEST_ANSWER) {
+    const span = reading.fields.get(name);
+    const wish = span === undefined ? undefined : parseSpan(body, span);
+    if (typeof wish === 'number' && wish >= 0 && wish < output) output = Math.ceil(wish);
+  }
+  return { input: hasMedia ? Math.min(bySize, MEDIA_TOKENS) : bySize, output };
+}

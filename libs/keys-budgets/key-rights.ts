@@ -1,0 +1,41 @@
+import type { Role } from '#libs/http/index.js';
+import { compileGlobs } from './glob.js';
+import type { Fault, KeySettings } from './key-settings.js';
+
+/** The most that somebody may give to a key; lists of globs, an empty one gives nothing. */
+export interface KeyRights {
+  readonly models: readonly string[];
+  readonly routes: readonly string[];
+}
+
+const EVERYTHING: KeyRights = { models: ['*'], routes: ['*'] };
+const NOTHING: KeyRights = { models: [], routes: [] };
+
+/** By role: a key never has more than whoever makes or changes it (KEY-1). A role that is missing here gives nothing. */
+const BY_ROLE: Readonly<Record<Role, KeyRights>> = { proxy_admin: EVERYTHING, proxy_admin_viewer: NOTHING };
+
+export function rightsOf(role: Role): KeyRights {
+  return Object.hasOwn(BY_ROLE, role) ? BY_ROLE[role] : NOTHING;
+}
+
+/**
+ * Whether everything that `inner` allows is allowed by `outer` too. A glob is covered when it fits as a text: its own `*` is
+ * then met by a `*` of the other, never by a character. May say no to a cover that takes several globs together.
+ */
+export function covers(outer: readonly string[], inner: readonly string[]): boolean {
+  const fits = compileGlobs(outer);
+  return inner.every((pattern) => fits(pattern));
+}
+
+/** What of the settings goes beyond the rights, with the field that does. Absent settings are not looked at. */
+export function faultsOfRights(rights: KeyRights, settings: Partial<KeySettings>): readonly Fault[] {
+  const faults: Fault[] = [];
+  for (const field of ['models', 'routes'] as const) {
+    for (const [index, pattern] of (settings[field] ?? []).entries()) {
+      if (!covers(rights[field], [pattern])) {
+        faults.push({ path: `${field}[${index}]`, message: 'goes beyond what your own role may give' });
+      }
+    }
+  }
+  return faults;
+}
