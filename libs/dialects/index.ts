@@ -14,4 +14,12 @@ export { openai } from './openai/openai.js';
 export { responsesToChat } from './openai/responses-to-chat.js';
 export { withoutUsageChunk } from './openai/stream.js';
 export { addField, parseSpan, scanObject, splice, type Edit, type ScannedObject, type Span } from './scan.js';
-export type { TokenUsage } from './usage.js';
+export {
+  besideOf,
+  type BesideUsage,
+  type MediaTokens,
+  type TokenCounts,
+  type TokenUsage,
+  type UsageDetails,
+  type UsagePart,
+} from './usage.js';

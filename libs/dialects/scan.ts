@@ -39,13 +39,14 @@ function isSpace(byte: number | undefined): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
-function skipSpace(body: Buffer, at: number): number {
+/** Offset of the first byte from `at` on that is no white space. */
+export function skipSpace(body: Buffer, at: number): number {
   while (isSpace(body[at])) at++;
   return at;
 }
 
-/** Offset after the closing quote of the string whose opening quote is at `at`. */
-function skipString(body: Buffer, at: number): number {
+/** Offset after the closing quote of the string whose opening quote is at `at`. @throws AppError `invalid_json` */
+export function skipString(body: Buffer, at: number): number {
   // Most strings of a prompt are short keys or very long texts: look by hand first, then let memchr run.
   let from = at + 1;
   const near = Math.min(from + 24, body.length);
@@ -67,8 +68,8 @@ function skipString(body: Buffer, at: number): number {
 
 const stack = new Uint8Array(MAX_DEPTH + 1);
 
-/** Offset after the object or array that opens at `at`; `depth` levels are open already. */
-function skipContainer(body: Buffer, at: number, depth: number): number {
+/** Offset after the object or array that opens at `at`; `depth` levels are open already. @throws AppError */
+export function skipContainer(body: Buffer, at: number, depth: number): number {
   let level = 0;
   for (let i = at; i < body.length;) {
     const byte = body[i] as number;
@@ -175,47 +176,4 @@ export function splice(body: Buffer, edits: readonly Edit[]): Buffer {
 export function addField(scanned: ScannedObject, name: string, valueJson: string): Edit {
   const comma = scanned.isEmpty ? '' : ',';
   return { start: scanned.closeAt, end: scanned.closeAt, text: `${comma}${JSON.stringify(name)}:${valueJson}` };
-}
-
-/** A JSON object found inside a stream of bytes, parsed and as text. */
-export interface FoundObject {
-  readonly value: Record<string, unknown>;
-  readonly text: string;
-}
-
-/**
- * The last JSON object that is the value of `key` inside `bytes`, or `null`. `bytes` may begin anywhere (the tail of a
- * stream): a quote inside a JSON string is always escaped, so `"key":{` can only be structure.
- */
-export function lastObjectOf(bytes: Buffer, key: string): FoundObject | null {
-  const needle = Buffer.from(`"${key}"`);
-  for (let at = bytes.lastIndexOf(needle); at >= 0; at = at === 0 ? -1 : bytes.lastIndexOf(needle, at - 1)) {
-    const found = objectAfter(bytes, at + needle.length);
-    if (found !== null) return found;
-  }
-  return null;
-}
-
-/** The first one. */
-export function firstObjectOf(bytes: Buffer, key: string): FoundObject | null {
-  const needle = Buffer.from(`"${key}"`);
-  for (let at = bytes.indexOf(needle); at >= 0; at = bytes.indexOf(needle, at + 1)) {
-    const found = objectAfter(bytes, at + needle.length);
-    if (found !== null) return found;
-  }
-  return null;
-}
-
-/** The object behind a key that ends at `at`; `null` when something else stands there, or an object that is cut off. */
-function objectAfter(bytes: Buffer, at: number): FoundObject | null {
-  const colon = skipSpace(bytes, at);
-  if (bytes[colon] !== COLON) return null;
-  const start = skipSpace(bytes, colon + 1);
-  if (bytes[start] !== OPEN_BRACE) return null;
-  try {
-    const text = bytes.toString('utf8', start, skipContainer(bytes, start, 0));
-    return { value: JSON.parse(text) as Record<string, unknown>, text };
-  } catch {
-    return null;
-  }
 }

@@ -116,6 +116,7 @@ export function usageEvent(changes: Partial<UsageEvent> = {}): UsageEvent {
       outputTokens: 34,
       reasoningTokens: 5,
       webSearchRequests: 1,
+      details: { serviceTier: 'priority', inputAudioTokens: 2 },
       raw: '{"prompt_tokens":12,  "odd":1.0}',
     },
     usageSource: 'measured',

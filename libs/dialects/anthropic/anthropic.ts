@@ -2,7 +2,7 @@ import type { Dialect } from '../dialect.js';
 import { renderAnthropicError, renderAnthropicStreamError } from './errors.js';
 import { renderAnthropicModel, renderAnthropicModels } from './models.js';
 import { anthropicEnding } from './stream.js';
-import { anthropicUsageOfBody, anthropicUsageOfStream } from './usage.js';
+import { anthropicUsageOfBody, anthropicUsageOfRaw, anthropicUsageOfStream } from './usage.js';
 
 export const anthropic: Dialect = {
   name: 'anthropic',
@@ -11,6 +11,9 @@ export const anthropic: Dialect = {
   endingOf: anthropicEnding,
   usageOfBody: anthropicUsageOfBody,
   usageOfStream: anthropicUsageOfStream,
+  usageOfRaw: anthropicUsageOfRaw,
+  tierHeader: null,
+  billedMark: null,
   renderModels: renderAnthropicModels,
   renderModel: renderAnthropicModel,
 };

@@ -1,6 +1,5 @@
 import { ERRORS, type AppError, type ErrorKind } from '#libs/platform/errors.js';
 import {
-  count,
   errorHeaders,
   type Dialect,
   type ListedModel,
@@ -8,8 +7,7 @@ import {
   type RenderedError,
   type StreamEnding,
 } from '../dialect.js';
-import { lastObjectOf } from '../scan.js';
-import type { TokenUsage } from '../usage.js';
+import { geminiUsageOfBody, geminiUsageOfRaw, geminiUsageOfStream } from './usage.js';
 
 /** `error.status` (google.rpc.Code) by the kind of our error. */
 const STATUSES: Record<ErrorKind, string> = {
@@ -47,25 +45,6 @@ function endingOf(_operation: Operation, tail: Buffer): StreamEnding {
   return DONE.test(text) ? 'done' : 'cut';
 }
 
-/** The prompt count contains cached tokens; thoughts and tool-use prompts come on top of the other counts. */
-function read(operation: Operation, bytes: Buffer): TokenUsage | null {
-  if (operation === 'gemini_count_tokens') return null;
-  const found = lastObjectOf(bytes, 'usageMetadata');
-  if (found === null) return null;
-  const usage = found.value;
-  const thoughts = count(usage.thoughtsTokenCount);
-  return {
-    inputTokens: count(usage.promptTokenCount) + count(usage.toolUsePromptTokenCount),
-    cachedInputTokens: count(usage.cachedContentTokenCount),
-    cacheWrite5mTokens: 0,
-    cacheWrite1hTokens: 0,
-    outputTokens: count(usage.candidatesTokenCount) + thoughts,
-    reasoningTokens: thoughts,
-    webSearchRequests: 0,
-    raw: found.text,
-  };
-}
-
 function wire(model: ListedModel): object {
   return {
     name: `models/${model.id}`,
@@ -81,8 +60,11 @@ export const gemini: Dialect = {
   renderError,
   renderStreamError: (_operation, error) => `data: ${errorBody(error).body}\n\n`,
   endingOf,
-  usageOfBody: read,
-  usageOfStream: (operation, ends) => read(operation, ends.tail),
+  usageOfBody: geminiUsageOfBody,
+  usageOfStream: geminiUsageOfStream,
+  usageOfRaw: geminiUsageOfRaw,
+  tierHeader: 'x-gemini-service-tier',
+  billedMark: '"webSearchQueries"',
   renderModels: (models) => JSON.stringify({ models: models.map(wire) }),
   renderModel: (model) => JSON.stringify(wire(model)),
 };

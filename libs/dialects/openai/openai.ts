@@ -2,7 +2,7 @@ import type { Dialect } from '../dialect.js';
 import { renderOpenAiError, renderOpenAiStreamError } from './errors.js';
 import { renderOpenAiModel, renderOpenAiModels } from './models.js';
 import { openAiEnding } from './stream.js';
-import { openAiUsageOfBody, openAiUsageOfStream } from './usage.js';
+import { openAiUsageOfBody, openAiUsageOfRaw, openAiUsageOfStream } from './usage.js';
 
 export const openai: Dialect = {
   name: 'openai',
@@ -11,6 +11,9 @@ export const openai: Dialect = {
   endingOf: openAiEnding,
   usageOfBody: openAiUsageOfBody,
   usageOfStream: openAiUsageOfStream,
+  usageOfRaw: openAiUsageOfRaw,
+  tierHeader: null,
+  billedMark: null,
   renderModels: renderOpenAiModels,
   renderModel: renderOpenAiModel,
 };

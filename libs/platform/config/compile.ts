@@ -145,6 +145,11 @@ function compilePrice(target: string, price: Written<'prices'>[string]): PriceOv
     cachedInputUsd: price.cached_input ?? null,
     cacheWrite5mUsd: price.cache_write_5m ?? null,
     cacheWrite1hUsd: price.cache_write_1h ?? null,
+    ...(price.input_audio === undefined ? {} : { inputAudioUsd: price.input_audio }),
+    ...(price.output_audio === undefined ? {} : { outputAudioUsd: price.output_audio }),
+    ...(price.input_image === undefined ? {} : { inputImageUsd: price.input_image }),
+    ...(price.output_image === undefined ? {} : { outputImageUsd: price.output_image }),
+    ...(price.web_search === undefined ? {} : { webSearchUsd: price.web_search }),
     fromMs: price.from === undefined ? 0 : Date.parse(price.from),
   };
 }

@@ -53,6 +53,12 @@ export interface PriceOverride {
   readonly cachedInputUsd: number | null;
   readonly cacheWrite5mUsd: number | null;
   readonly cacheWrite1hUsd: number | null;
+  readonly inputAudioUsd?: number | null;
+  readonly outputAudioUsd?: number | null;
+  readonly inputImageUsd?: number | null;
+  readonly outputImageUsd?: number | null;
+  /** USD per thousand searches run by the provider. */
+  readonly webSearchUsd?: number | null;
   readonly fromMs: number;
 }
 

@@ -108,7 +108,12 @@ const price = z.strictObject({
   cached_input: z.number().nonnegative().optional(),
   cache_write_5m: z.number().nonnegative().optional(),
   cache_write_1h: z.number().nonnegative().optional(),
-  from: z.iso.date().optional(),
+  input_audio: z.number().nonnegative().optional(),
+  output_audio: z.number().nonnegative().optional(),
+  input_image: z.number().nonnegative().optional(),
+  output_image: z.number().nonnegative().optional(),
+  web_search: z.number().nonnegative().optional().describe('USD per thousand searches run by the provider'),
+  from: z.iso.date().optional().describe('first day in force (UTC); default: always'),
 });
 
 const mcpServer = z.strictObject({
