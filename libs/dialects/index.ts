@@ -22,4 +22,5 @@ export {
   type TokenUsage,
   type UsageDetails,
   type UsagePart,
+  withServiceTier,
 } from './usage.js';

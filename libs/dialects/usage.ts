@@ -127,6 +127,13 @@ export function tierOf(value: unknown): string | undefined {
   return ORDINARY.has(name) ? undefined : name;
 }
 
+/** The usage as served by a tier that only a header of the answer names. */
+export function withServiceTier(usage: TokenUsage, tier: string): TokenUsage {
+  const serviceTier = tierOf(tier);
+  if (serviceTier === undefined || usage.details?.serviceTier !== undefined) return usage;
+  return { ...usage, details: { ...usage.details, serviceTier } };
+}
+
 /** The details with everything that is absent or zero left out; `null` when nothing is left. */
 export function detailsOf(all: { readonly [K in keyof UsageDetails]: UsageDetails[K] | undefined }): UsageDetails | null {
   let kept: Record<string, unknown> | null = null;

@@ -80,6 +80,8 @@ def litellm_tier(facts, tier):
         "output_mtok": "output_cost_per_token",
         "cache_read_mtok": "cache_read_input_token_cost",
         "cache_write_mtok": "cache_creation_input_token_cost",
+        "input_audio_mtok": "input_cost_per_audio_token",
+        "cache_audio_read_mtok": "cache_read_input_audio_token_cost",
     }
     prices = {}
     for ours, theirs in names.items():
@@ -94,12 +96,40 @@ def litellm_tier(facts, tier):
     return prices if "input_mtok" in prices and "output_mtok" in prices else None
 
 
-def scaled_like(standard, price):
-    """A single price of a tier becomes a stepped one where the standard price has steps."""
-    if not isinstance(standard, dict) or isinstance(price, dict):
-        return price
-    steps = [{"start": step["start"], "price": round(step["price"] / standard["base"] * price, 9)} for step in standard["tiers"]]
-    return {"base": price, "tiers": steps}
+def base_of(price):
+    return price["base"] if isinstance(price, dict) else price
+
+
+def scaled(price, ratio):
+    """A price times a ratio, step by step."""
+    if isinstance(price, dict):
+        steps = [{"start": step["start"], "price": round(step["price"] * ratio, 9)} for step in price["tiers"]]
+        return {"base": round(price["base"] * ratio, 9), "tiers": steps}
+    return round(price * ratio, 9)
+
+
+def tier_periods(model_prices, tier_prices):
+    """
+    A tier that is priced for today only: on other days it stands to the standard price as it does today. Prices the tier
+    does not name keep the ratio of the input price.
+    """
+    periods = model_prices if isinstance(model_prices, list) else [{"prices": model_prices}]
+    starts = [period.get("constraint", {}).get("start_date", "") for period in periods]
+    today = [period for period, start in zip(periods, starts) if start <= dated][-1]["prices"]
+    result = []
+    for period in periods:
+        prices = {}
+        for key, price in period["prices"].items():
+            if not key.endswith("_mtok"):
+                continue
+            named = key in tier_prices and key in today and base_of(today[key]) > 0
+            of = key if named else "input_mtok"
+            ratio = base_of(tier_prices[of]) / base_of(today[of])
+            is_today = named and period["prices"] is today and isinstance(tier_prices[key], dict)
+            prices[key] = tier_prices[key] if is_today else scaled(price, ratio)
+        constraint = {"constraint": period["constraint"]} if "constraint" in period else {}
+        result.append({**constraint, "prices": prices})
+    return result
 
 
 # From the providers' own model pages, where litellm's list has left the model out.
@@ -162,8 +192,7 @@ for provider in providers:
         for tier in ("priority", "flex", "ultrafast"):
             prices = litellm_tier(facts, tier)
             if tier not in own and prices is not None:
-                standard = new["prices"][0]["prices"] if isinstance(new["prices"], list) else new["prices"]
-                own[tier] = [{"prices": {key: scaled_like(standard.get(key), price) for key, price in prices.items()}}]
+                own[tier] = tier_periods(new["prices"], prices)
         for periods in own.values():
             periods.sort(key=lambda period: period.get("constraint", {}).get("start_date", ""))
         if own:

@@ -3,17 +3,26 @@ import type { StreamEnds } from '#libs/dialects/index.js';
 /** Usage and the proper end of a stream stand in its last bytes; Anthropic's input usage in the first. */
 const TAIL_BYTES = 8 * 1024;
 const HEAD_BYTES = 4 * 1024;
+/** Marked blocks are few; beyond this, later ones are not kept. */
+const MARKED_BYTES = 64 * 1024;
 const NOTHING = Buffer.alloc(0);
 
-/** Remembers the first bytes of a stream (when asked to) and at least its last 8 KiB, without copying. */
+/**
+ * Remembers the first bytes of a stream (when asked to), at least its last 8 KiB, without copying, and copies of the blocks
+ * in between that carry `mark`: what a provider bills may be reported long before the end.
+ */
 export class EndsOfStream {
   #head: Buffer = NOTHING;
   #wantsHead: boolean;
   #tail: Buffer[] = [];
   #tailBytes = 0;
+  readonly #mark: string | null;
+  #marked: Buffer[] = [];
+  #markedBytes = 0;
 
-  constructor(wantsHead: boolean) {
+  constructor(wantsHead: boolean, mark: string | null = null) {
     this.#wantsHead = wantsHead;
+    this.#mark = mark;
   }
 
   push(block: Buffer): void {
@@ -21,6 +30,10 @@ export class EndsOfStream {
       // A copy: a view would keep the whole chunk alive for as long as the stream lasts.
       this.#head = Buffer.from(block.subarray(0, HEAD_BYTES));
       this.#wantsHead = false;
+    }
+    if (this.#mark !== null && this.#markedBytes + block.length <= MARKED_BYTES && block.includes(this.#mark)) {
+      this.#marked.push(Buffer.from(block));
+      this.#markedBytes += block.length;
     }
     this.#tail.push(block);
     this.#tailBytes += block.length;
@@ -30,6 +43,9 @@ export class EndsOfStream {
   }
 
   ends(): StreamEnds {
-    return { head: this.#head, tail: this.#tail.length === 1 ? (this.#tail[0] as Buffer) : Buffer.concat(this.#tail) };
+    const tail = this.#tail.length === 1 ? (this.#tail[0] as Buffer) : Buffer.concat(this.#tail);
+    return this.#marked.length === 0
+      ? { head: this.#head, tail }
+      : { head: this.#head, tail, marked: Buffer.concat(this.#marked) };
   }
 }

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
-import { withoutUsageChunk } from '#libs/dialects/index.js';
+import { withoutUsageChunk, withServiceTier, type TokenUsage } from '#libs/dialects/index.js';
 import { AppError, type ErrorCode } from '#libs/platform/errors.js';
 import type { DataPlane } from './data-plane.js';
 import type { Exchange } from './exchange.js';
@@ -36,6 +36,8 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   #headers: OutgoingHeaders = {};
   #blocks: SseBlocks | null = null;
   #ends: EndsOfStream | null = null;
+  /** Service tier that a header of the answer names. */
+  #tier: string | null = null;
   #parts: Buffer[] = [];
   #partsBytes = 0;
   #waitsForDrain = false;
@@ -97,12 +99,14 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
       return;
     }
     this.#headers = answerHeaders(exchange, this.#plane, headers);
-    if (isEvents || exchange.stream) this.#ends = new EndsOfStream(exchange.endpoint.dialect.name === 'anthropic');
+    const { dialect } = exchange.endpoint;
+    if (dialect.tierHeader !== null) this.#tier = String(headers[dialect.tierHeader] ?? '');
+    if (isEvents || exchange.stream) this.#ends = new EndsOfStream(dialect.name === 'anthropic', dialect.billedMark);
     if (isEvents) {
       this.#mode = 'events';
       this.#blocks = new SseBlocks();
       delete this.#headers['content-length'];
-    } else if (exchange.stream && status < 300 && exchange.endpoint.dialect.name === 'gemini') {
+    } else if (exchange.stream && status < 300 && dialect.name === 'gemini') {
       this.#mode = 'raw'; // Gemini streams a JSON array unless asked for SSE
     }
   }
@@ -146,7 +150,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   }
 
   #sendRaw(chunk: Buffer): void {
-    (this.#ends ??= new EndsOfStream(false)).push(chunk);
+    (this.#ends ??= new EndsOfStream(false, this.#exchange.endpoint.dialect.billedMark)).push(chunk);
     this.#write(chunk);
   }
 
@@ -181,7 +185,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     let body = this.#parts.length === 1 ? (this.#parts[0] as Buffer) : Buffer.concat(this.#parts);
     if (status >= 400) body = scrub(body, exchange.target?.provider.credentials ?? []);
     const { dialect } = exchange.endpoint;
-    const usage = status < 300 ? dialect.usageOfBody(exchange.operation ?? 'chat', body) : null;
+    const usage = status < 300 ? this.#withTier(dialect.usageOfBody(exchange.operation ?? 'chat', body)) : null;
     const price = priceOf(exchange, this.#plane, usage);
     if (price.priceVersion !== null) this.#headers['x-smartflow-cost-usd'] = nanosToUsd(price.costNanos);
     this.#headers['content-length'] = body.length;
@@ -205,7 +209,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     exchange.response.end();
     const failed = ending === 'failed';
     this.#settle({
-      usage: dialect.usageOfStream(operation, ends),
+      usage: this.#withTier(dialect.usageOfStream(operation, ends)),
       complete: !failed,
       error: failed ? 'upstream_failed' : null,
     });
@@ -242,7 +246,12 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
 
   #usageSoFar() {
     const { dialect } = this.#exchange.endpoint;
-    return this.#ends === null ? null : dialect.usageOfStream(this.#exchange.operation ?? 'chat', this.#ends.ends());
+    if (this.#ends === null) return null;
+    return this.#withTier(dialect.usageOfStream(this.#exchange.operation ?? 'chat', this.#ends.ends()));
+  }
+
+  #withTier(usage: TokenUsage | null): TokenUsage | null {
+    return usage === null || this.#tier === null ? usage : withServiceTier(usage, this.#tier);
   }
 
   #takeCapture(): { readonly body: Buffer; readonly truncated: boolean } | null {
