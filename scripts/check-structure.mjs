@@ -42,7 +42,7 @@ for (const lib of libs) {
   if (!files.includes(readme)) fault(readme, 'missing: ten lines on purpose, may import, entry points, how to test');
   else {
     const lines = read(readme).trim().split('\n').length;
-    if (lines > 25) fault(readme, `${lines} lines; ten are wanted, 25 is the cap`);
+    if (lines > 40) fault(readme, `${lines} lines; ten are wanted, 40 is the cap, a manual belongs in docs/`);
   }
   if (lib !== 'platform' && !files.includes(`libs/${lib}/index.ts`))
     fault(`libs/${lib}/index.ts`, 'missing: the one curated entry');

@@ -48,13 +48,24 @@ export async function prepare({ build = 'stale' } = {}) {
   }
 }
 
-/** A signal during the set-up ends the tool at work and this script; a second run starts over. */
+/**
+ * A signal during the set-up ends the tool at work, then this script; a second run starts over. npm first finishes or takes
+ * back what it is at: it gets 3 s, and the lock is kept until it has ended.
+ */
 let tool = null;
 function endToolOnSignal(lock) {
+  let ending = false;
   const end = (signal) => {
-    tool?.kill('SIGTERM');
-    lock.release();
-    process.exit(128 + os.constants.signals[signal]);
+    if (ending) return;
+    ending = true;
+    const leave = () => {
+      lock.release();
+      process.exit(128 + os.constants.signals[signal]);
+    };
+    if (tool === null) return leave();
+    tool.once('exit', leave);
+    tool.kill('SIGTERM');
+    setTimeout(() => tool?.kill('SIGKILL'), 3_000);
   };
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   for (const signal of signals) process.on(signal, end);

@@ -37,7 +37,7 @@ export function lastObjectAt(bytes: Buffer, key: string, depth: number, inLine: 
 
 /** The first JSON object that is the value of `key`, or `null`. */
 export function firstObjectOf(bytes: Buffer, key: string): FoundObject | null {
-  const needle = Buffer.from(`"${key}"`);
+  const needle = quoted(key);
   for (let at = bytes.indexOf(needle); at >= 0; at = bytes.indexOf(needle, at + 1)) {
     const found = objectAfter(bytes, at + needle.length);
     if (found !== null) return found;
@@ -54,12 +54,21 @@ export function eventDataAt(bytes: Buffer, at: number): Buffer | null {
 }
 
 function lastWhere(bytes: Buffer, key: string, fits: (found: FoundObject) => boolean): FoundObject | null {
-  const needle = Buffer.from(`"${key}"`);
+  const needle = quoted(key);
   for (let at = bytes.lastIndexOf(needle); at >= 0; at = at === 0 ? -1 : bytes.lastIndexOf(needle, at - 1)) {
     const found = objectAfter(bytes, at + needle.length);
     if (found !== null && fits(found)) return found;
   }
   return null;
+}
+
+const quotedKeys = new Map<string, Buffer>();
+
+/** `"key"` as bytes. The keys are names in our code, so few. */
+function quoted(key: string): Buffer {
+  let bytes = quotedKeys.get(key);
+  if (bytes === undefined) quotedKeys.set(key, (bytes = Buffer.from(`"${key}"`)));
+  return bytes;
 }
 
 /** The object behind a key that ends at `at`; `null` when something else stands there, or an object that is cut off. */

@@ -65,6 +65,7 @@ describe('scanObject', () => {
   it('refuses a watched field that stands there twice, whatever its spelling: readers disagree about which one counts', () => {
     expect(codeOf(() => scan('{"model":"a","model":"b"}'))).toBe('invalid_request');
     expect(codeOf(() => scan('{"model":"a","\\u006dodel":"b"}'))).toBe('invalid_request');
+    expect(codeOf(() => scan('{"model":"a","Model":"b"}'))).toBe('invalid_request');
     expect(codeOf(() => scan('{"other":1,"other":2}'))).toBe('no error');
   });
 

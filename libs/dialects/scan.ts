@@ -10,6 +10,9 @@ import { AppError } from '#libs/platform/errors.js';
 /** Deepest nesting of a request body. */
 export const MAX_DEPTH = 64;
 
+/** Longer names are none of ours. */
+const LONGEST_WATCHED = 32;
+
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
@@ -126,6 +129,10 @@ export function scanObject(body: Buffer, watched: ReadonlySet<string>): ScannedO
     if (body[i] !== COLON) throw malformed();
     const start = skipSpace(body, i + 1);
     const end = skipValue(body, start, 1);
+    // Some servers match names without regard to case and take the last one: a policy must see what the upstream sees.
+    if (!watched.has(key) && key.length <= LONGEST_WATCHED && watched.has(key.toLowerCase())) {
+      throw new AppError('invalid_request', { text: `Write "${key}" as "${key.toLowerCase()}".`, param: key });
+    }
     if (watched.has(key)) {
       if (fields.has(key))
         throw new AppError('invalid_request', { text: `The field "${key}" stands twice in the body.`, param: key });

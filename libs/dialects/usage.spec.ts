@@ -36,6 +36,27 @@ describe('usage of OpenAI answers', () => {
     expect(openai.endingOf('responses', Buffer.from(tail))).toBe('done');
   });
 
+  it.each([
+    [
+      'n > 1, one choice finished, the other cut',
+      '{"choices":[{"index":0,"finish_reason":"stop"}]}\n\ndata: {"choices":[{"index":1,"finish_reason":null}]}',
+      'cut',
+    ],
+    [
+      'no [DONE] but a reason, then usage',
+      '{"choices":[{"finish_reason":"stop"}]}\n\ndata: {"choices":[],"usage":{}}',
+      'done',
+    ],
+    [
+      'an error inside a chunk, as OpenRouter sends it',
+      '{"id":"x","error":{"message":"m"},"choices":[{"finish_reason":"error"}]}',
+      'failed',
+    ],
+    ['CRLF', '{"choices":[]}\r\n\r\ndata: [DONE]', 'done'],
+  ])('LLM-8: %s', (_name, frames, ending) => {
+    expect(openai.endingOf('chat', Buffer.from(`data: ${frames}\n\n`))).toBe(ending);
+  });
+
   it('LLM-8: a stream without [DONE] or a finish reason did not end', () => {
     expect(
       openai.endingOf('chat', Buffer.from('data: {"choices":[{"delta":{"content":"a"},"finish_reason":null}]}\n\n')),
@@ -49,6 +70,7 @@ describe('withoutUsageChunk', () => {
   it.each([
     [`data: a\n\n${usage}data: [DONE]\n\n`, 'data: a\n\ndata: [DONE]\n\n'],
     [usage, ''],
+    [`data: a\n\n${usage}data: [DONE]\n\n`.replaceAll('\n', '\r\n'), 'data: a\r\n\r\ndata: [DONE]\r\n\r\n'],
     [
       'data: {"choices": [ ], "prompt_filter_results":[]}\n\n',
       'data: {"choices": [ ], "prompt_filter_results":[]}\n\n',
@@ -110,5 +132,9 @@ describe('usage of Gemini answers', () => {
       reasoningTokens: 15,
     });
     expect(gemini.endingOf('stream_generate', Buffer.from(tail))).toBe('done');
+    const argument =
+      'data: {"candidates":[{"content":{"parts":[{"functionCall":{"args":{"error":{"a":1}}}}]},"finishReason":"STOP"}]}\n\n';
+    expect(gemini.endingOf('stream_generate', Buffer.from(argument))).toBe('done');
+    expect(gemini.endingOf('stream_generate', Buffer.from('data: {"error":{"code":503}}\n\n'))).toBe('failed');
   });
 });

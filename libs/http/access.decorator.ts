@@ -1,4 +1,5 @@
 import { applyDecorators, UseFilters, UsePipes } from '@nestjs/common';
+import { ApiExtension } from '@nestjs/swagger';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { adminValidationPipe } from './admin-validation.pipe.js';
 import type { Permission } from './permissions.js';
@@ -8,8 +9,8 @@ import type { RouteAccess } from './route-access.js';
 const problemFilter = new ProblemFilter();
 
 /** All that an admin handler needs, bound to the one method: nothing global may reach the proxy controller. */
-function adminRoute(access: RouteAccess): MethodDecorator {
-  return applyDecorators(RouteConfig({ access }), UsePipes(adminValidationPipe), UseFilters(problemFilter));
+function adminRoute(access: RouteAccess, shown: MethodDecorator): MethodDecorator {
+  return applyDecorators(RouteConfig({ access }), UsePipes(adminValidationPipe), UseFilters(problemFilter), shown);
 }
 
 /**
@@ -17,10 +18,13 @@ function adminRoute(access: RouteAccess): MethodDecorator {
  * path inherit it. `loopback`: also open to direct callers on this machine.
  */
 export function Require(permission: Permission, options: { readonly loopback?: boolean } = {}): MethodDecorator {
-  return adminRoute({ kind: 'permission', permission, loopback: options.loopback ?? false });
+  return adminRoute(
+    { kind: 'permission', permission, loopback: options.loopback ?? false },
+    ApiExtension('x-permission', permission),
+  );
 }
 
 /** Declares that anybody may call a handler, and why; otherwise like `Require`. */
 export function Public(reason: string): MethodDecorator {
-  return adminRoute({ kind: 'public', reason });
+  return adminRoute({ kind: 'public', reason }, ApiExtension('x-public', reason));
 }

@@ -1,11 +1,13 @@
 import { Catch, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { beginAnswer } from './answer-headers.js';
 import { PROBLEM_CONTENT_TYPE, renderProblem, toAppError } from './problem.js';
 
 const logger = new Logger('AdminApi');
 
 /** Sends any error as a problem. A fault of ours (5xx) is logged with its cause; a caller's own mistake is not. */
 export function sendProblem(request: FastifyRequest, reply: FastifyReply, thrown: unknown): void {
+  if (!reply.sent) beginAnswer(request, reply);
   const error = toAppError(thrown);
   if (error.status >= 500) {
     const cause = error.cause ?? error;
@@ -21,7 +23,7 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, thrown
   void reply
     .code(error.status)
     .header('content-type', PROBLEM_CONTENT_TYPE)
-    .header('cache-control', 'no-store')
+    .header('cache-control', 'no-store') // whatever the handler had set
     .send(JSON.stringify(renderProblem(error, String(request.id))));
 }
 

@@ -44,7 +44,8 @@ export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   const status = statusOf(error);
   const code = CODE_BY_STATUS[status] ?? (status >= 400 && status < 500 ? 'invalid_request' : 'internal');
-  return new AppError(code, { cause: error });
+  const text = code === 'unsupported_encoding' ? 'The content type of the body is not accepted.' : undefined;
+  return new AppError(code, { cause: error, ...(text === undefined ? {} : { text }) });
 }
 
 /** Renders an error of the catalogue for the admin API; `requestId` lets a user quote it to whoever reads the log. */

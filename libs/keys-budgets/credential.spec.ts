@@ -1,4 +1,5 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import { digestOf, isWellFormed, makeCredential } from './credential.js';
 
 describe('credentials', () => {
@@ -7,6 +8,14 @@ describe('credentials', () => {
     expect(secret.reveal()).toMatch(/^sk-sf-[0-9A-Za-z]{57}$/);
     expect(secret.reveal().slice(6, 14)).toBe(publicId);
     expect(String(secret)).toBe('[secret]');
+  });
+
+  it('the checksum is CRC-32 as everybody computes it, in base 62', () => {
+    const text = makeCredential('sf_admin_').secret.reveal();
+    let value = 0;
+    for (const char of text.slice(-6))
+      value = value * 62 + '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'.indexOf(char);
+    expect(value).toBe(crc32(text.slice(0, -6)));
   });
 
   it('are all different, and every character of the alphabet is about equally likely', () => {

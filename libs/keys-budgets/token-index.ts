@@ -1,4 +1,5 @@
 import type { KeyObject } from 'node:crypto';
+import { AppError } from '#libs/platform/errors.js';
 import type { RegistryFeed, RegistryState } from '#libs/registry/index.js';
 import { digestOf, isWellFormed } from './credential.js';
 import { tokenBody, type TokenRole } from './token-document.js';
@@ -25,9 +26,14 @@ export class TokenIndex {
     private readonly pepper: KeyObject,
   ) {}
 
-  /** The living token with exactly this text; `null` when it is unknown, revoked or expired at `nowMs`. */
+  /**
+   * The living token with exactly this text; `null` when it is unknown, revoked or expired at `nowMs`.
+   * @throws AppError `store_unavailable` when no store has confirmed the registry for longer than its grace: a token might
+   * have been revoked since
+   */
   find(presented: string, nowMs: number): TokenRecord | null {
     if (!isWellFormed('sf_admin_', presented)) return null;
+    if (this.feed.health().blind) throw new AppError('store_unavailable');
     const found = this.tokens().get(digestOf(this.pepper, presented));
     if (found === undefined || (found.expiresAtMs !== null && found.expiresAtMs <= nowMs)) return null;
     return found;

@@ -4,36 +4,41 @@ import { randomBytes } from 'node:crypto';
 export type IdPrefix = 'req' | 'key' | 'tok' | 'sess' | 'aud' | 'org' | 'team' | 'user' | 'app' | 'inst';
 
 let lastMs = 0;
+/** `lastMs` as the first two groups of an id. */
+let lastTime = '';
 let sequence = 0;
-const pool = { bytes: Buffer.alloc(0), at: 0 };
+const pool = { digits: '', at: 0 };
 
-/** Random bytes in blocks: one system call serves 512 ids. */
-function randomTail(): Buffer {
-  if (pool.at + 8 > pool.bytes.length) {
-    pool.bytes = randomBytes(4096);
+/** Sixteen random hexadecimal digits, from blocks: one system call serves 512 ids. */
+function randomDigits(): string {
+  if (pool.at === pool.digits.length) {
+    pool.digits = randomBytes(4096).toString('hex');
     pool.at = 0;
   }
-  pool.at += 8;
-  return pool.bytes.subarray(pool.at - 8, pool.at);
+  pool.at += 16;
+  return pool.digits.slice(pool.at - 16, pool.at);
 }
+
+function moveTo(ms: number): void {
+  const digits = ms.toString(16).padStart(12, '0');
+  lastTime = `${digits.slice(0, 8)}-${digits.slice(8)}`;
+  lastMs = ms;
+  sequence = 0;
+}
+
+const VARIANTS = ['8', '9', 'a', 'b'] as const;
 
 /**
  * A UUIDv7 (RFC 9562 §5.7) in its 36-character text form. Ids made by one process sort in the order in which they were
  * made: the 12 bits after the time count up within a millisecond, and a clock that steps back does not turn them round.
  */
 export function uuidv7(nowMs: number = Date.now()): string {
-  if (nowMs > lastMs) {
-    lastMs = nowMs;
-    sequence = 0;
-  } else if (++sequence > 0xfff) {
-    lastMs += 1;
-    sequence = 0;
-  }
-  const tail = randomTail();
-  const time = lastMs.toString(16).padStart(12, '0');
-  const low = tail.toString('hex');
-  const variant = (0x8 | ((tail[0] as number) & 0x3)).toString(16);
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${sequence.toString(16).padStart(3, '0')}-${variant}${low.slice(1, 4)}-${low.slice(4)}`;
+  if (nowMs > lastMs) moveTo(nowMs);
+  else if (++sequence > 0xfff) moveTo(lastMs + 1);
+  const counted = (0x7000 + sequence).toString(16);
+  const random = randomDigits();
+  const variant = VARIANTS[parseInt(random.charAt(0), 16) & 0x3];
+  return `${lastTime}-${counted}-${variant}${random.slice(1, 4)}-${random.slice(4)}`;
 }
 
 /** A new id such as `req_0198c0de-…`. */

@@ -1,4 +1,4 @@
-import mongoose, { type Connection } from 'mongoose';
+import type { Connection } from 'mongoose';
 import type { Secret } from '#libs/platform/secret.js';
 import { addressOf, withoutPassword } from './store-urls.js';
 
@@ -7,6 +7,8 @@ import { addressOf, withoutPassword } from './store-urls.js';
  * waiting in a buffer. The caller ends it with `close()`. Rejects after 3 s with the server's address.
  */
 export async function connectMongo(url: Secret): Promise<Connection> {
+  // Only those who use MongoDB pay for its driver: 30 MB of memory that every garbage collection would go through.
+  const { default: mongoose } = await import('mongoose');
   const connection = mongoose.createConnection(url.reveal(), {
     serverSelectionTimeoutMS: 3000,
     connectTimeoutMS: 3000,

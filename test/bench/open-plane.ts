@@ -25,7 +25,6 @@ const anybody: KeyRecord = {
 const everybody: KeyIndex = { size: 1, find: () => anybody };
 
 function benchProvider(origin: string): Provider {
-  const hourMs = 3_600_000; // the bench holds silent streams open
   const config = {
     name: 'bench',
     type: 'openai-compatible',
@@ -35,7 +34,7 @@ function benchProvider(origin: string): Provider {
     streamUsage: true,
     headers: {},
     models: [],
-    timeouts: { connectMs: 10_000, firstByteMs: hourMs, idleMs: hourMs, totalMs: hourMs },
+    timeouts: { connectMs: 10_000, firstByteMs: 300_000, idleMs: 120_000, totalMs: 1_800_000 }, // the product's own
   } as const;
   return compileProvider(config, null) as Provider;
 }

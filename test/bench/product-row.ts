@@ -6,10 +6,19 @@ import { BENCH_MODEL } from './payloads.js';
 import { pin, PROXY_CORE } from './process-cost.js';
 import type { RowName, RowStarter } from './rows.js';
 
-const HOUR_MS = 3_600_000; // the bench holds silent streams open
+const HOUR_MS = 3_600_000;
+
+export interface ProductRowOptions {
+  readonly archive: boolean;
+  /** Streams may stay silent for as long as the bench takes; otherwise the product's own time limits hold. */
+  readonly silentStreams: boolean;
+}
 
 /** The price makes each call go through the whole of pricing. */
-function config(upstreamPort: number, archive: boolean): Readonly<Record<string, unknown>> {
+function config(
+  upstreamPort: number,
+  { archive, silentStreams }: ProductRowOptions,
+): Readonly<Record<string, unknown>> {
   return {
     egress: { allow: ['127.0.0.0/8'] },
     archive: { bodies: archive },
@@ -19,7 +28,7 @@ function config(upstreamPort: number, archive: boolean): Readonly<Record<string,
         type: 'openai-compatible',
         base_url: `http://127.0.0.1:${upstreamPort}/v1`,
         api_key: 'sk-bench-upstream-key',
-        timeouts: { first_byte_ms: HOUR_MS, idle_ms: HOUR_MS, total_ms: HOUR_MS },
+        ...(silentStreams ? { timeouts: { idle_ms: HOUR_MS, total_ms: HOUR_MS } } : {}),
       },
     },
     models: { [BENCH_MODEL]: { target: `bench/${BENCH_MODEL}` } },
@@ -40,12 +49,12 @@ function makeNice(pid: number): void {
  * The whole product as a user starts it (supervisor, stores, gateway, worker): key check, usage events to its Redis stream,
  * drained into PostgreSQL. Only the gateway process stands on the proxies' core, and only its time is counted.
  */
-export function productRow(name: RowName, options: { readonly archive: boolean }): RowStarter {
+export function productRow(name: RowName, options: ProductRowOptions): RowStarter {
   return {
     name,
     async start(upstreamPort) {
       const product = await startProduct({
-        config: config(upstreamPort, options.archive),
+        config: config(upstreamPort, options),
         env: { NODE_OPTIONS: '--inspect-port=0' },
       });
       const { gateway, worker } = await recordedChildren(product.dataDir);

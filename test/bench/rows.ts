@@ -28,9 +28,9 @@ export interface RowStarter {
 export const ROWS: readonly RowStarter[] = [
   scriptRow('d', 'bare-proxy.js'),
   scriptRow('off', 'open-gateway.js'),
-  productRow('governed', { archive: false }),
-  productRow('archive', { archive: true }),
-  productRow('crowded', { archive: false }),
+  productRow('governed', { archive: false, silentStreams: false }),
+  productRow('archive', { archive: true, silentStreams: false }),
+  productRow('crowded', { archive: false, silentStreams: true }),
 ];
 
 /** Puts this process, with load and upstream in it, on the load core. What it starts is there too until it is pinned. */

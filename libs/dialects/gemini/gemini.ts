@@ -36,7 +36,8 @@ function renderError(error: AppError): RenderedError {
 }
 
 const DONE = /"(finishReason|blockReason)":\s*"/;
-const FAILED = /"error":\s*\{/;
+/** At the top of a frame or of an element of the array: an argument of a function call may be named `error` too. */
+const FAILED = /(^|\n)(data: ?|[[,]?\s*)\{\s*"error":/;
 
 /** A stream is over with a finish or block reason; there is no frame that only says so. */
 function endingOf(_operation: Operation, tail: Buffer): StreamEnding {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import mongoose, { type Connection } from 'mongoose';
+import type { Connection, mongo } from 'mongoose';
 import { decodeCursor, encodeCursor, type Keyset } from '../keyset-cursor.js';
 import {
   facetCheck,
@@ -16,8 +16,8 @@ import {
   type Facets,
 } from './archive.js';
 
-type Binary = mongoose.mongo.Binary;
-type Filter = mongoose.mongo.Filter<Document>;
+type Binary = mongo.Binary;
+type Filter = mongo.Filter<Document>;
 
 interface StoredBody {
   readonly gzip: Binary;
@@ -49,6 +49,8 @@ const READ_MS = 10_000;
  */
 export class MongoArchive implements ArchivePort {
   readonly #connection: Connection;
+  /** Taken from the connection: importing it would load it in processes that have no MongoDB. */
+  readonly #driver: typeof mongo;
   readonly #facets: readonly string[];
   readonly #check: (facets: Facets) => Facets;
   /** Collections whose indexes this process has made. */
@@ -57,6 +59,7 @@ export class MongoArchive implements ArchivePort {
   /** @param facets names by which records can be found; each costs an index */
   constructor(connection: Connection, facets: readonly string[]) {
     this.#connection = connection;
+    this.#driver = connection.base.mongo;
     this.#facets = facets;
     this.#check = facetCheck(facets);
   }
@@ -110,13 +113,13 @@ export class MongoArchive implements ArchivePort {
     }
   }
 
-  #db(): mongoose.mongo.Db {
+  #db(): mongo.Db {
     const { db } = this.#connection;
     if (db === undefined) throw new Error('the connection to MongoDB is closed');
     return db;
   }
 
-  #collection(name: string): mongoose.mongo.Collection<Document> {
+  #collection(name: string): mongo.Collection<Document> {
     return this.#db().collection<Document>(name, { writeConcern: { w: 'majority' } });
   }
 
@@ -136,7 +139,7 @@ export class MongoArchive implements ArchivePort {
       try {
         return (await this.#collection(name).insertMany(documents, { ordered: false })).insertedCount;
       } catch (error) {
-        const { MongoBulkWriteError, MongoNetworkError } = mongoose.mongo;
+        const { MongoBulkWriteError, MongoNetworkError } = this.#driver;
         if (error instanceof MongoBulkWriteError && onlyDuplicates(error)) return error.insertedCount;
         if (!(error instanceof MongoNetworkError) || attempt === SENDS) throw error;
         await sleep(50 * 2 ** attempt);
@@ -197,8 +200,8 @@ export class MongoArchive implements ArchivePort {
       kind: record.kind,
       ts: new Date(recordTimeMs(record.id)),
       facets: this.#check(record.facets),
-      request: { ...record.request, gzip: new mongoose.mongo.Binary(record.request.gzip) },
-      response: { ...record.response, gzip: new mongoose.mongo.Binary(record.response.gzip) },
+      request: { ...record.request, gzip: new this.#driver.Binary(record.request.gzip) },
+      response: { ...record.response, gzip: new this.#driver.Binary(record.response.gzip) },
     };
   }
 }
@@ -225,7 +228,7 @@ function canHold(
   return afterFits && (query.fromMs ?? -Infinity) < endMs && (query.toMs ?? Infinity) > startMs;
 }
 
-function onlyDuplicates(error: mongoose.mongo.MongoBulkWriteError): boolean {
+function onlyDuplicates(error: mongo.MongoBulkWriteError): boolean {
   const failed = Array.isArray(error.writeErrors) ? error.writeErrors : [error.writeErrors];
   return failed.length > 0 && failed.every((one) => one.code === DUPLICATE);
 }

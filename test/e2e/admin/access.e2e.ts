@@ -200,6 +200,30 @@ describe('who may call the admin side', () => {
     expect(answer).not.toContain('X-A:1');
   });
 
+  it('absolute form is refused on proxy routes too', async () => {
+    const key = gateway.first.firstKey.reveal();
+    const ask = (target: string) =>
+      raw(`GET ${target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${key}\r\nConnection: close\r\n\r\n`);
+    expect(await ask('/v1/models')).toMatch(/^HTTP\/1\.1 200 /);
+    expect(await ask('http://x/v1/models')).toMatch(/^HTTP\/1\.1 400 /);
+  });
+
+  it('two Authorization headers are refused, whichever comes first', async () => {
+    const tokens = [gateway.first.adminToken.reveal(), 'nonsense'];
+    for (const pair of [tokens, tokens.toReversed()]) {
+      const lines = pair.map((token) => `Authorization: Bearer ${token}\r\n`).join('');
+      expect(await raw(`GET /api/keys HTTP/1.1\r\nHost: x\r\n${lines}Connection: close\r\n\r\n`)).toMatch(
+        /^HTTP\/1\.1 401 /,
+      );
+    }
+  });
+
+  it('a path that cannot be decoded gets the same headers and id as every answer', async () => {
+    const answer = await get(`/api/keys/${'a'.repeat(3_000)}`);
+    expect(answer).toMatch(/x-request-id: req_[0-9a-f-]{36}\r\n/);
+    expect(answer).toContain("default-src 'none'");
+  });
+
   it('an encoded ordinary letter is the same path with the same guard', async () => {
     expect((await gateway.call('GET', '/api/%6beys', { token: null })).status).toBe(401);
     expect((await gateway.call('GET', '/api/%6beys')).status).toBe(200);

@@ -39,6 +39,9 @@ export class AccessControl {
    */
   private async identify(request: FastifyRequest): Promise<AdminPrincipal | null> {
     const { authorization } = request.headers;
+    if ((request.raw.headersDistinct['authorization']?.length ?? 0) > 1) {
+      throw new AppError('not_signed_in', { text: 'The request carries two Authorization headers.' });
+    }
     if (authorization !== undefined) return this.byToken(authorization);
     const session = await this.session(request);
     if (session === null) return null;

@@ -1,13 +1,11 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify';
-import { isSuspiciousPath, sendProblem, type RouteAccess } from '#libs/http/index.js';
+import { beginAnswer, isSuspiciousPath, sendProblem, type RouteAccess } from '#libs/http/index.js';
 import { AppError } from '#libs/platform/errors.js';
-import { newId } from '#libs/platform/ids.js';
 import { AccessControl } from './access-control.js';
 import { ADMIN_BODY_LIMIT_BYTES, checkQueryNames, readJsonBody } from './json-body.js';
 import { OpenApi } from './openapi.js';
 import { RouteTable } from './route-table.js';
-import { addSecurityHeaders } from './security-headers.js';
 
 type AdminAccess = Exclude<RouteAccess, { kind: 'virtual-key' }>;
 
@@ -36,17 +34,13 @@ export function installAdmin(app: NestFastifyApplication): RouteTable {
     if (access !== undefined && access.kind !== 'virtual-key') guard(route, access, control);
   });
   fastify.addHook('onRequest', (request, reply, done) => {
-    if (!request.is404) return done();
-    begin(request, reply);
+    // `GET http://host/v1/models` is routed by its path but would escape every rule about paths, the proxy's too.
+    const isAbsolute = request.raw.url?.charCodeAt(0) !== 47;
+    if (!request.is404 && !isAbsolute) return done();
     refuseUnknown(request, reply, routes);
   });
   fastify.addHook('onReady', () => routes.assertDeclared());
   return routes;
-}
-
-function begin(request: FastifyRequest, reply: FastifyReply): void {
-  request.id = newId('req');
-  addSecurityHeaders(request, reply);
 }
 
 /** What one non-proxy route gets. The order is fixed: headers, path, caller; only then is the body read. */
@@ -55,7 +49,7 @@ function guard(route: RouteOptions, access: AdminAccess, control: AccessControl)
   route.bodyLimit = ADMIN_BODY_LIMIT_BYTES;
   route.errorHandler = (error, request, reply) => sendProblem(request, reply, error);
   route.onRequest = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    begin(request, reply);
+    beginAnswer(request, reply);
     if (isSuspiciousPath(request.raw.url ?? '')) throw new AppError('bad_path');
     if (access.kind === 'permission') request.adminPrincipal = await control.admit(request, access);
   };

@@ -24,6 +24,18 @@ const PROBLEM_SCHEMA = {
   },
 };
 
+const PROBLEM_RESPONSE = {
+  description: 'problem',
+  content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+};
+
+interface Operation {
+  readonly responses?: object;
+  /** Put there by `@Public`. */
+  readonly 'x-public'?: string;
+  security?: object[];
+}
+
 /** The description of the admin API (`docs/openapi.json` is a committed copy; a spec fails when it is stale). */
 export function describeApi(app: INestApplication): OpenAPIObject {
   const config = new DocumentBuilder()
@@ -40,14 +52,10 @@ export function describeApi(app: INestApplication): OpenAPIObject {
     .filter(([path]) => ADMIN_PATH.test(path))
     .sort(([a], [b]) => (a < b ? -1 : 1));
   for (const [, item] of paths) {
-    for (const operation of Object.values(item as Record<string, { responses?: object }>)) {
+    for (const operation of Object.values(item as Record<string, Operation>)) {
       if (operation.responses === undefined) continue;
-      Object.assign(operation.responses, {
-        default: {
-          description: 'problem',
-          content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
-        },
-      });
+      Object.assign(operation.responses, { default: PROBLEM_RESPONSE });
+      if (operation['x-public'] !== undefined) operation.security = [];
     }
   }
   const schemas = { ...document.components?.schemas, Problem: PROBLEM_SCHEMA } as NonNullable<

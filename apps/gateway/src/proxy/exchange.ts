@@ -17,6 +17,8 @@ export class Exchange {
   readonly id = newId('req');
   /** Monotonic ms. */
   readonly startedMs = performance.now();
+  /** Ms since 1970. */
+  readonly startedAtMs = Date.now();
   /** The body as received. */
   readonly received: Buffer;
   /** Path of the request without its query. */

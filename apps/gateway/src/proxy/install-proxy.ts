@@ -17,13 +17,17 @@ export function installProxy(fastify: FastifyInstance, bodyLimitBytes: number): 
   });
   // Runs for unknown paths too, before Nest's own not-found handling.
   fastify.addHook('onRequest', (request, reply, done) => {
+    const suspicious = isSuspiciousPath(withPlainModelName(request.raw.url ?? ''));
+    if (!suspicious && !request.is404) return done();
     const path = pathOf(request);
     const dialect = dialectOfPath(path);
     if (dialect === null) return done();
-    if (isSuspiciousPath(withPlainModelName(request.raw.url ?? '')))
-      return answerInDialect(dialect, request, reply, new AppError('bad_path'));
-    if (request.is404) return answerInDialect(dialect, request, reply, unknownRoute(request.method, path));
-    done();
+    answerInDialect(
+      dialect,
+      request,
+      reply,
+      suspicious ? new AppError('bad_path') : unknownRoute(request.method, path),
+    );
   });
 }
 

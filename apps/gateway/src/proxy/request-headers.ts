@@ -49,23 +49,62 @@ export function connectionListed(connection: string | undefined): ReadonlySet<st
   );
 }
 
+type Headers = Readonly<Record<string, string>>;
+
+const MAX_REMEMBERED_NAMES = 1000;
+const MAX_NAME_LENGTH = 64;
+
+/** Which headers of callers go on to a provider, by their name as sent: decided once per name, of which there are few. */
+class PassedOn {
+  readonly #provided: Headers;
+  readonly #known = new Map<string, boolean>();
+
+  constructor(provided: Headers) {
+    this.#provided = provided;
+  }
+
+  has(name: string): boolean {
+    const known = this.#known.get(name);
+    if (known !== undefined) return known;
+    const passes = this.#decide(name.toLowerCase());
+    // Names come from callers: what does not fit is decided anew each time.
+    if (this.#known.size < MAX_REMEMBERED_NAMES && name.length <= MAX_NAME_LENGTH) this.#known.set(name, passes);
+    return passes;
+  }
+
+  #decide(lower: string): boolean {
+    const stopped = STOPPED.has(lower) || STOPPED_PREFIXES.some((prefix) => lower.startsWith(prefix));
+    return !stopped && !Object.hasOwn(this.#provided, lower);
+  }
+}
+
+/** By the headers a provider adds, which are compiled once per configuration. */
+const passedOnBeside = new WeakMap<Headers, PassedOn>();
+
+function passedOn(provided: Headers): PassedOn {
+  let found = passedOnBeside.get(provided);
+  if (found === undefined) passedOnBeside.set(provided, (found = new PassedOn(provided)));
+  return found;
+}
+
 /** Headers of the upstream call as a flat `[name, value, …]` list: the caller's in their order and spelling, then the provider's. */
 export function upstreamHeaders(exchange: Exchange, target: Target): string[] {
   const raw = exchange.request.rawHeaders;
   const listed = connectionListed(exchange.request.headers.connection);
   const provided = target.provider.headersFor(exchange.endpoint.dialect.name);
-  const beta = betaHeader(target, exchange.header('anthropic-beta'));
+  const passes = passedOn(provided);
   const headers: string[] = [];
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string;
-    const lower = name.toLowerCase();
-    if (STOPPED.has(lower) || lower in provided || listed?.has(lower) === true) continue;
-    if (STOPPED_PREFIXES.some((prefix) => lower.startsWith(prefix))) continue;
-    if (lower === 'anthropic-beta' && target.longContext) continue;
+    if (!passes.has(name) || listed?.has(name.toLowerCase()) === true) continue;
+    if (target.longContext && name.toLowerCase() === 'anthropic-beta') continue;
     headers.push(name, raw[i + 1] as string);
   }
   for (const name in provided) headers.push(name, provided[name] as string);
-  if (target.longContext && beta !== undefined) headers.push('anthropic-beta', beta);
+  if (target.longContext) {
+    const beta = betaHeader(target, exchange.header('anthropic-beta'));
+    if (beta !== undefined) headers.push('anthropic-beta', beta);
+  }
   // Usage is read at the side of the answer, so the answer must be readable.
   headers.push('accept-encoding', 'identity');
   return headers;

@@ -1,7 +1,6 @@
 import type { TokenUsage } from '#libs/dialects/index.js';
 import { priceCall, type CallPrice } from '#libs/pricing/index.js';
 import type { ErrorCode } from '#libs/platform/errors.js';
-import { idTimeMs } from '#libs/platform/ids.js';
 import type { DataPlane } from './data-plane.js';
 import type { Exchange } from './exchange.js';
 
@@ -73,12 +72,11 @@ export function priceOf(exchange: Exchange, plane: DataPlane, usage: TokenUsage 
   const { target } = exchange;
   if (usage === null || target === null) return FREE;
   try {
-    const atMs = idTimeMs(exchange.id) ?? Date.now();
     return priceCall(plane.prices, {
       provider: target.provider,
       model: target.model,
       usage,
-      atMs,
+      atMs: exchange.startedAtMs,
       overrides: exchange.snapshot.priceOverrides,
     });
   } catch (error) {

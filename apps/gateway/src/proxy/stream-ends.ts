@@ -5,6 +5,7 @@ const TAIL_BYTES = 8 * 1024;
 const HEAD_BYTES = 4 * 1024;
 /** Marked blocks are few; beyond this, later ones are not kept. */
 const MARKED_BYTES = 64 * 1024;
+const USAGE = Buffer.from('"usage"');
 const NOTHING = Buffer.alloc(0);
 
 /**
@@ -28,8 +29,9 @@ export class EndsOfStream {
   push(block: Buffer): void {
     if (this.#wantsHead) {
       // A copy: a view would keep the whole chunk alive for as long as the stream lasts.
-      this.#head = Buffer.from(block.subarray(0, HEAD_BYTES));
-      this.#wantsHead = false;
+      this.#head = Buffer.concat([this.#head, block.subarray(0, HEAD_BYTES - this.#head.length)]);
+      // Comments and pings may come before the event that has the usage.
+      this.#wantsHead = this.#head.length < HEAD_BYTES && !this.#head.includes(USAGE);
     }
     if (this.#mark !== null && this.#markedBytes + block.length <= MARKED_BYTES && block.includes(this.#mark)) {
       this.#marked.push(Buffer.from(block));

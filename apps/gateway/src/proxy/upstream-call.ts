@@ -51,7 +51,6 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     this.#captured = plane.bodies === null ? null : [];
     plane.active.add(this);
     exchange.response.on('close', this.#onClientClose);
-    exchange.response.on('drain', this.#onDrain);
   }
 
   get startedMs(): number {
@@ -75,11 +74,15 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     if (!this.#exchange.response.writableFinished) this.abort('client_gone');
   };
 
-  #onDrain = (): void => {
-    if (!this.#waitsForDrain) return;
-    this.#waitsForDrain = false;
-    this.#controller?.resume();
-  };
+  #pause(): void {
+    if (this.#waitsForDrain) return;
+    this.#waitsForDrain = true;
+    this.#controller?.pause();
+    this.#exchange.response.once('drain', () => {
+      this.#waitsForDrain = false;
+      this.#controller?.resume();
+    });
+  }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
@@ -166,10 +169,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     // The status line waits for the first content: until then a failure can still become a proper error.
     if (!response.headersSent) response.writeHead(upstreamStatus as number, this.#headers);
     this.#capture(bytes);
-    if (!response.write(bytes)) {
-      this.#waitsForDrain = true;
-      this.#controller?.pause();
-    }
+    if (!response.write(bytes)) this.#pause();
   }
 
   #capture(bytes: Buffer): void {
@@ -262,8 +262,6 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
 
   #settle(outcome: Omit<Outcome, 'captured'>): void {
     this.#over = true;
-    this.#exchange.response.off('close', this.#onClientClose);
-    this.#exchange.response.off('drain', this.#onDrain);
     settle(this.#exchange, this.#plane, { ...outcome, captured: this.#takeCapture() });
     this.#plane.active.delete(this);
   }
