@@ -122,6 +122,7 @@ export function usageEvent(changes: Partial<UsageEvent> = {}): UsageEvent {
     usageSource: 'measured',
     costNanos: 1_850_000,
     priceVersion: '2026-11-01',
+    costEstimates: ['tier_price'],
     latencyMs: 1234,
     firstByteMs: 321,
     attempts: 1,

@@ -1,10 +1,11 @@
 import type { Pool, QueryConfig, QueryResult } from 'pg';
 import type { DataSource } from 'typeorm';
+import type { UsageDetails } from '#libs/dialects/index.js';
 import { AppError } from '#libs/platform/errors.js';
 import { idTimeMs, idUuid } from '#libs/platform/ids.js';
 import { decodeCursor, encodeCursor, type Keyset } from '../keyset-cursor.js';
 import type { UsageEvent } from '../usage-event.js';
-import { USAGE_COLUMNS } from './usage-columns.js';
+import { RECOST_COLUMNS, USAGE_COLUMNS } from './usage-columns.js';
 import type { UsageFilter, UsageLog, UsagePage, UsageQuery, UsageRow, UsageState } from './usage-ledger.js';
 
 const DAY_MS = 86_400_000;
@@ -25,7 +26,7 @@ const CONDITIONS = {
   route: 'route = ?',
   error: 'error = ?',
 } as const satisfies Partial<Record<keyof UsageFilter, string>>;
-const READ = ['state', 'cache', ...Object.keys(USAGE_COLUMNS)].join(', ');
+const READ = ['state', 'cache', ...Object.keys(USAGE_COLUMNS), ...RECOST_COLUMNS].join(', ');
 
 interface Statement {
   readonly name: string;
@@ -153,9 +154,14 @@ interface StoredRow {
   readonly output_tokens: string | null;
   readonly reasoning_tokens: string | null;
   readonly web_search_requests: string | null;
+  readonly usage_details: UsageDetails | null;
   readonly usage_raw: string | null;
   readonly cost_nanos: string;
   readonly price_version: string | null;
+  readonly cost_estimates: string[] | null;
+  readonly recost_nanos: string | null;
+  readonly recost_version: string | null;
+  readonly recost_at: Date | null;
   readonly latency_ms: number;
   readonly first_byte_ms: number | null;
   readonly attempts: number;
@@ -186,12 +192,19 @@ function toRow(row: StoredRow): UsageRow {
     usageSource: row.usage_source,
     costNanos: BigInt(row.cost_nanos),
     priceVersion: row.price_version,
+    costEstimates: row.cost_estimates ?? [],
+    recost: toRecost(row),
     latencyMs: row.latency_ms,
     firstByteMs: row.first_byte_ms,
     attempts: row.attempts,
     cache: row.cache,
     traceId: row.trace_id,
   };
+}
+
+function toRecost(row: StoredRow): UsageRow['recost'] {
+  if (row.recost_nanos === null || row.recost_at === null) return null;
+  return { costNanos: BigInt(row.recost_nanos), priceVersion: row.recost_version, atMs: row.recost_at.getTime() };
 }
 
 function toUsage(row: StoredRow): UsageEvent['usage'] {
@@ -204,6 +217,7 @@ function toUsage(row: StoredRow): UsageEvent['usage'] {
     outputTokens: Number(row.output_tokens),
     reasoningTokens: Number(row.reasoning_tokens),
     webSearchRequests: Number(row.web_search_requests),
+    details: row.usage_details,
     raw: row.usage_raw,
   };
 }

@@ -17,7 +17,7 @@ export interface Outcome {
 }
 
 const STATUS_CLIENT_GONE = 499;
-const FREE: CallPrice = { costNanos: 0, priceVersion: null, components: [] };
+const FREE: CallPrice = { costNanos: 0, priceVersion: null, components: [], estimates: [] };
 
 /** Stage 10: prices the call and leaves exactly one usage event; the caller does not wait for what becomes of it. */
 export function settle(exchange: Exchange, plane: DataPlane, outcome: Outcome): void {
@@ -48,6 +48,7 @@ export function settle(exchange: Exchange, plane: DataPlane, outcome: Outcome): 
     usageSource: outcome.usage === null ? 'none' : outcome.complete ? 'measured' : 'partial',
     costNanos: price.costNanos,
     priceVersion: price.priceVersion,
+    costEstimates: price.estimates,
     latencyMs: Math.round(latencyMs),
     firstByteMs: exchange.firstByteMs === null ? null : Math.round(exchange.firstByteMs),
     attempts: 1,
