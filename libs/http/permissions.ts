@@ -16,6 +16,8 @@ export const PERMISSIONS = {
   'tokens:write': ADMIN,
   'logs:read': READERS,
   'logs:read_bodies': ADMIN,
+  'prices:read': READERS,
+  'prices:write': ADMIN,
   'config:read': READERS,
   'config:write': ADMIN,
   'audit:read': READERS,

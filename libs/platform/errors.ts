@@ -37,6 +37,7 @@ export const ERRORS = {
   model_not_found: { kind: 'not_found', status: 404, text: 'The model does not exist or this key may not use it.' },
   route_not_allowed: { kind: 'forbidden', status: 403, text: 'This key may not use this route.' },
   permission_denied: { kind: 'forbidden', status: 403, text: 'You may not do this.' },
+  model_unpriced: { kind: 'forbidden', status: 403, text: 'No price is known for this model, so it may not be used.' },
   // the upstream
   upstream_unreachable: { kind: 'upstream', status: 502, text: 'The model provider could not be reached.' },
   upstream_invalid: { kind: 'upstream', status: 502, text: 'The model provider sent an answer that cannot be understood.' },

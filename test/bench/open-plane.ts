@@ -7,6 +7,7 @@ import { ModelIndex } from '#libs/routing/index.js';
 import { ActiveCalls } from '../../apps/gateway/src/proxy/active-calls.js';
 import type { DataPlane } from '../../apps/gateway/src/proxy/data-plane.js';
 import { ProxyMetrics } from '../../apps/gateway/src/proxy/proxy-metrics.js';
+import { UnpricedCalls } from '../../apps/gateway/src/proxy/unpriced-calls.js';
 import { UpstreamPools } from '../../apps/gateway/src/proxy/upstream-pools.js';
 import { BENCH_MODEL } from './payloads.js';
 
@@ -43,6 +44,7 @@ function benchProvider(origin: string): Provider {
 export function openPlane(origin: string): DataPlane {
   const active = new ActiveCalls();
   const policy = new EgressPolicy(['127.0.0.0/8']);
+  const log = createLogger({ level: 'error', name: 'bench' });
   return {
     snapshot: {
       version: 1,
@@ -52,7 +54,8 @@ export function openPlane(origin: string): DataPlane {
         [benchProvider(origin)],
         () => [],
       ),
-      priceOverrides: [],
+      priceOverrides: { of: () => [] },
+      refusesUnpriced: false,
     },
     draining: false,
     isBlind: () => false,
@@ -60,8 +63,9 @@ export function openPlane(origin: string): DataPlane {
     usage: { hasRoom: () => true, record: () => {} },
     bodies: null,
     prices: bundledPriceTable(),
+    unpriced: new UnpricedCalls(log),
     active,
     metrics: new ProxyMetrics(active),
-    log: createLogger({ level: 'error', name: 'bench' }),
+    log,
   };
 }

@@ -2,11 +2,13 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { KeysModule, type FileKeys } from '#libs/keys-budgets/index.js';
 import { LedgerModule } from '#libs/ledger/index.js';
 import type { Logger } from '#libs/platform/logger.js';
+import { PriceAdminModule, type PriceSources } from '#libs/price-admin/index.js';
 import { RegistryModule } from '#libs/registry/index.js';
 import { StoresModule, type StoreUrls } from '#libs/stores/index.js';
 import { AdminModule } from './admin/admin.module.js';
 import { LIVE_SETTINGS, type LiveSettings } from './live-settings.js';
 import { ProcessModule } from './process.module.js';
+import { DataPlaneRunner } from './proxy/data-plane-runner.js';
 import { ProxyModule } from './proxy/proxy.module.js';
 
 export interface AppParts {
@@ -26,6 +28,15 @@ export class AppModule {
         () =>
           live.live.keys,
     };
+    const priceSources = {
+      imports: [ProxyModule],
+      inject: [LIVE_SETTINGS, DataPlaneRunner],
+      useFactory: (live: LiveSettings, runner: DataPlaneRunner): PriceSources => ({
+        filePrices: () => live.live.prices,
+        providers: () => live.live.providers,
+        table: runner.plane.prices,
+      }),
+    };
     return {
       module: AppModule,
       imports: [
@@ -35,6 +46,7 @@ export class AppModule {
         KeysModule.forRoot(fileKeys),
         LedgerModule.forRoot({ logger: log, archiveRetentionDays: () => settings.live.archive.retentionDays }),
         ProxyModule,
+        PriceAdminModule.forRoot(priceSources),
         AdminModule,
       ],
     };

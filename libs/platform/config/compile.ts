@@ -59,6 +59,7 @@ export function compileLive(file: ConfigFile): LiveConfig {
       .filter((model) => served.has(model.provider)),
     keys: (file.keys ?? []).map(compileKey),
     prices: Object.entries(file.prices ?? {}).map(([target, price]) => compilePrice(target, price)),
+    unpricedModels: file.pricing?.unpriced ?? 'allow',
   };
 }
 

@@ -89,6 +89,8 @@ export interface LiveConfig {
   readonly models: readonly ModelConfig[];
   readonly keys: readonly FileKeyConfig[];
   readonly prices: readonly PriceOverride[];
+  /** What becomes of calls to models without a known price. */
+  readonly unpricedModels: 'allow' | 'refuse';
 }
 
 export interface SmartflowConfig {

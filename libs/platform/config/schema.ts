@@ -198,6 +198,14 @@ export const configSchema = z.strictObject({
     .record(z.string().regex(/^[^/\s]+\/\S+$/, 'write provider/model'), price)
     .optional()
     .describe('overrides, USD per million tokens'),
+  pricing: z
+    .strictObject({
+      unpriced: z
+        .enum(['allow', 'refuse'])
+        .optional()
+        .describe('calls to models without a known price, default allow; under a hard budget they are always refused'),
+    })
+    .optional(),
   cache: z.strictObject({ semantic: z.boolean().optional(), ttl_s: z.int().positive().optional() }).optional(),
   servers: z.record(name, mcpServer).optional(),
   roles: z

@@ -1,5 +1,6 @@
 import type { KeyIndex } from '#libs/keys-budgets/index.js';
 import type { LiveConfig } from '#libs/platform/config.js';
+import type { PriceOverrides } from '#libs/price-admin/index.js';
 import type { PriceTable } from '#libs/pricing/index.js';
 import { compileProvider, type DemoAddress, type Provider } from '#libs/providers/index.js';
 import { ModelIndex } from '#libs/routing/index.js';
@@ -22,6 +23,11 @@ export function compileConfig(live: LiveConfig, demo: DemoAddress | null, prices
 }
 
 /** One immutable version of everything the data plane decides from. */
-export function snapshotOf(version: number, config: CompiledConfig, keys: KeyIndex): Snapshot {
-  return { version, keys, models: config.models, priceOverrides: config.live.prices };
+export function snapshotOf(
+  version: number,
+  { models, live }: CompiledConfig,
+  keys: KeyIndex,
+  priceOverrides: PriceOverrides,
+): Snapshot {
+  return { version, keys, models, priceOverrides, refusesUnpriced: live.unpricedModels === 'refuse' };
 }

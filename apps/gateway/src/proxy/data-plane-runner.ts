@@ -5,6 +5,7 @@ import type { BodySink, UsageSink } from '#libs/ledger/index.js';
 import type { LiveConfig } from '#libs/platform/config.js';
 import { EgressPolicy } from '#libs/platform/egress.js';
 import type { Logger } from '#libs/platform/logger.js';
+import { OverrideCompiler } from '#libs/price-admin/index.js';
 import { bundledPriceTable } from '#libs/pricing/index.js';
 import type { DemoAddress } from '#libs/providers/index.js';
 import type { RegistryFeed, RegistryState } from '#libs/registry/index.js';
@@ -13,6 +14,7 @@ import { ActiveCalls } from './active-calls.js';
 import { compileConfig, snapshotOf, type CompiledConfig } from './compile-snapshot.js';
 import type { DataPlane } from './data-plane.js';
 import { ProxyMetrics } from './proxy-metrics.js';
+import { UnpricedCalls } from './unpriced-calls.js';
 import { UpstreamPools } from './upstream-pools.js';
 
 export interface DataPlaneParts {
@@ -34,6 +36,7 @@ export class DataPlaneRunner {
   readonly plane: DataPlane;
   readonly #parts: DataPlaneParts;
   readonly #fileKeys: FileKeySecrets;
+  readonly #overrides = new OverrideCompiler();
   #egress: EgressPolicy;
   #config: CompiledConfig;
   #unsubscribe: () => void;
@@ -54,6 +57,7 @@ export class DataPlaneRunner {
       usage: parts.usage,
       bodies: live.archive.bodies ? parts.bodies : null,
       prices,
+      unpriced: new UnpricedCalls(parts.log),
       active,
       metrics: new ProxyMetrics(active),
       log: parts.log,
@@ -79,7 +83,8 @@ export class DataPlaneRunner {
   }
 
   #snapshot(config: CompiledConfig, registry: RegistryState) {
-    return snapshotOf(registry.version, config, this.#keys(config.live, registry));
+    const overrides = this.#overrides.compile(registry, config.live.prices);
+    return snapshotOf(registry.version, config, this.#keys(config.live, registry), overrides);
   }
 
   #keys(live: LiveConfig, registry: RegistryState): KeyIndex {

@@ -4,6 +4,7 @@ import type { Logger } from '#libs/platform/logger.js';
 import type { ActiveCalls } from './active-calls.js';
 import type { ProxyMetrics } from './proxy-metrics.js';
 import type { Snapshot } from './snapshot.js';
+import type { UnpricedCalls } from './unpriced-calls.js';
 import type { UpstreamPools } from './upstream-pools.js';
 
 /** What the stages work with, put together once at start. Only `snapshot` and `draining` ever change. */
@@ -19,6 +20,7 @@ export interface DataPlane {
   /** `null`: bodies are not archived. */
   bodies: BodySink | null;
   readonly prices: PriceTable;
+  readonly unpriced: UnpricedCalls;
   readonly active: ActiveCalls;
   readonly metrics: ProxyMetrics;
   readonly log: Logger;

@@ -8,6 +8,7 @@ import { answerListing } from './listings.js';
 import { prepareBody } from './prepare.js';
 import { read } from './read.js';
 import { refuse } from './refuse.js';
+import { requirePrice } from './require-price.js';
 
 /**
  * The story of one request, top to bottom. A refusal is an `AppError` thrown by a stage; it ends the story in the dialect of
@@ -34,6 +35,7 @@ export function handle(exchange: Exchange, plane: DataPlane): void {
 
     const reading = read(exchange);
     const target = resolve(exchange, key);
+    if (exchange.snapshot.refusesUnpriced) requirePrice(exchange, key, target, plane);
     if (!plane.usage.hasRoom()) throw new AppError('overloaded');
     exchange.body = prepareBody(exchange, reading, target);
     attempt(exchange, target, plane);

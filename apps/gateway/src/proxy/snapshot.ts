@@ -1,5 +1,5 @@
 import type { KeyIndex } from '#libs/keys-budgets/index.js';
-import type { PriceOverride } from '#libs/platform/config.js';
+import type { PriceOverrides } from '#libs/price-admin/index.js';
 import type { ModelIndex } from '#libs/routing/index.js';
 
 /**
@@ -11,5 +11,7 @@ export interface Snapshot {
   readonly version: number;
   readonly keys: KeyIndex;
   readonly models: ModelIndex;
-  readonly priceOverrides: readonly PriceOverride[];
+  readonly priceOverrides: PriceOverrides;
+  /** Calls to models without a known price are refused. */
+  readonly refusesUnpriced: boolean;
 }

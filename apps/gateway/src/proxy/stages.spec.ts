@@ -59,7 +59,8 @@ const snapshot: Snapshot = {
     providers,
     () => [],
   ),
-  priceOverrides: [],
+  priceOverrides: { of: () => [] },
+  refusesUnpriced: false,
 };
 
 interface Sent {

@@ -1,7 +1,7 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { originOf, type RequestOrigin } from '#libs/http/index.js';
 import { AppError } from '#libs/platform/errors.js';
+import { originOf, type RequestOrigin } from './request-origin.decorator.js';
 
 /** What every changing request says beside its body. */
 export interface ChangeRequest {
