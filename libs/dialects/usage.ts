@@ -135,7 +135,9 @@ export function withServiceTier(usage: TokenUsage, tier: string): TokenUsage {
 }
 
 /** The details with everything that is absent or zero left out; `null` when nothing is left. */
-export function detailsOf(all: { readonly [K in keyof UsageDetails]: UsageDetails[K] | undefined }): UsageDetails | null {
+export function detailsOf(all: {
+  readonly [K in keyof UsageDetails]: UsageDetails[K] | undefined;
+}): UsageDetails | null {
   let kept: Record<string, unknown> | null = null;
   for (const name in all) {
     const value = all[name as keyof UsageDetails];

@@ -12,7 +12,10 @@ const tokens = z.unknown().transform((count) => {
 const httpStatus = z.int().min(0).max(999);
 const durationMs = z.number().nonnegative();
 
-const counted = z.number().optional().transform((count) => (count === undefined ? undefined : tokens.parse(count)));
+const counted = z
+  .number()
+  .optional()
+  .transform((count) => (count === undefined ? undefined : tokens.parse(count)));
 const media = {
   inputAudioTokens: counted,
   inputImageTokens: counted,

@@ -113,9 +113,10 @@ export class PriceAdmin {
     const views = [...this.#views(orgId, document ?? undefined)];
     const found = views.find((view) => view.id === id);
     if (found === undefined) throw new AppError('not_found', { text: 'There is no such price.' });
-    return inOrder(views.filter(({ provider, model }) => provider === found.provider && model === found.model), this.clock.now()).find(
-      (view) => view.id === id,
-    ) as OverrideView;
+    return inOrder(
+      views.filter(({ provider, model }) => provider === found.provider && model === found.model),
+      this.clock.now(),
+    ).find((view) => view.id === id) as OverrideView;
   }
 
   /** Takes an override away; calls that were billed with it keep their cost. @throws AppError `file_owned`, `not_found`, `conflict` */

@@ -6,12 +6,7 @@ import type { PricedProvider, PriceTable } from './price-table.js';
 import { previewSearchFee, type ToolFees, toolFeesOf } from './tool-fees.js';
 
 /** Why a cost is not exact: the nearest published price stands in for one that is not known. */
-export type EstimateReason =
-  | 'tier_price'
-  | 'region_price'
-  | 'media_price'
-  | 'tool_fee'
-  | 'part_unpriced';
+export type EstimateReason = 'tier_price' | 'region_price' | 'media_price' | 'tool_fee' | 'part_unpriced';
 
 /** An exact factor, numerator and denominator. */
 export type Factor = readonly [number, number];
@@ -118,12 +113,7 @@ function tierRates(
 }
 
 /** An admin's price is for the standard tier: others follow it by the usual factor. */
-function addTierFactor(
-  tier: string,
-  listed: ModelPrices | null,
-  factors: Factor[],
-  estimates: EstimateReason[],
-): void {
+function addTierFactor(tier: string, listed: ModelPrices | null, factors: Factor[], estimates: EstimateReason[]): void {
   estimates.push('tier_price');
   const factor = tierFactor(tier, listed?.listId ?? '');
   if (factor !== null) factors.push(factor);

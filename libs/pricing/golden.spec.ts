@@ -1,5 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { anthropic, besideOf, type Dialect, gemini, openai, type Operation, withServiceTier } from '#libs/dialects/index.js';
+import {
+  anthropic,
+  besideOf,
+  type Dialect,
+  gemini,
+  openai,
+  type Operation,
+  withServiceTier,
+} from '#libs/dialects/index.js';
 import { bundledPriceTable, priceCall, type PricedProvider } from './index.js';
 
 /** One answer of a provider as received, and its bill worked out by hand from published prices. */
@@ -89,7 +97,8 @@ describe('golden cost cases: an answer as received → nano-dollars', () => {
       const dialect = dialects[golden.dialect];
       const pretty = Buffer.from(JSON.stringify(golden.body, null, 2));
       const reversed = Object.fromEntries(Object.entries(golden.body as object).reverse());
-      const { raw: _raw, ...plain } = dialect.usageOfBody(golden.operation, Buffer.from(JSON.stringify(golden.body))) ?? {};
+      const { raw: _raw, ...plain } =
+        dialect.usageOfBody(golden.operation, Buffer.from(JSON.stringify(golden.body))) ?? {};
       expect(dialect.usageOfBody(golden.operation, pretty)).toMatchObject(plain);
       expect(dialect.usageOfBody(golden.operation, Buffer.from(JSON.stringify(reversed)))).toMatchObject(plain);
     }

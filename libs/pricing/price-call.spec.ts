@@ -224,15 +224,22 @@ describe('priceCall: golden cases', () => {
   });
 
   it('KEY-5: batch halves and the US-only region adds a tenth, still rounded up only once', () => {
-    expect(price(anthropic, 'claude-opus-5', { inputTokens: 3 }, { details: { serviceTier: 'batch' } }).costNanos).toBe(7500);
-    expect(price(anthropic, 'claude-opus-5', { inputTokens: 3 }, { details: { region: 'us' } }).costNanos).toBe(16_500);
-    expect(price(anthropic, 'claude-opus-5', { inputTokens: 3 }, { details: { serviceTier: 'batch', region: 'us' } }).costNanos).toBe(
-      8250,
+    expect(price(anthropic, 'claude-opus-5', { inputTokens: 3 }, { details: { serviceTier: 'batch' } }).costNanos).toBe(
+      7500,
     );
+    expect(price(anthropic, 'claude-opus-5', { inputTokens: 3 }, { details: { region: 'us' } }).costNanos).toBe(16_500);
+    expect(
+      price(anthropic, 'claude-opus-5', { inputTokens: 3 }, { details: { serviceTier: 'batch', region: 'us' } })
+        .costNanos,
+    ).toBe(8250);
     // gpt-6-luna cached: 10 nano-dollars; three quarters of nothing: 1 token x 10 x 1/2 x 11/10 = 5.5 -> 6
     expect(
-      price(openai, 'gpt-6-luna', { inputTokens: 1, cachedInputTokens: 1 }, { details: { serviceTier: 'batch', region: 'us' } })
-        .costNanos,
+      price(
+        openai,
+        'gpt-6-luna',
+        { inputTokens: 1, cachedInputTokens: 1 },
+        { details: { serviceTier: 'batch', region: 'us' } },
+      ).costNanos,
     ).toBe(6);
   });
 

@@ -124,7 +124,8 @@ class Bill {
     if (fileSearchRequests > 0) {
       this.#addFee('fileSearch', fileSearchRequests, fileSearch || applied.fees.fileSearch, fileSearch === 0);
     }
-    if (codeSessions > 0) this.#addFee('codeSession', codeSessions, applied.fees.codeSession, applied.fees.codeSession === 0);
+    if (codeSessions > 0)
+      this.#addFee('codeSession', codeSessions, applied.fees.codeSession, applied.fees.codeSession === 0);
   }
 
   total(): CallPrice {

@@ -82,7 +82,14 @@ describe('price table', () => {
     for (const provider of (await waitForUpdate()) ?? []) {
       for (const model of provider.models) {
         for (const parts of shapes) {
-          const usage = { ...parts, cacheWrite1hTokens: 0, reasoningTokens: 0, webSearchRequests: 0, details: null, raw: '{}' };
+          const usage = {
+            ...parts,
+            cacheWrite1hTokens: 0,
+            reasoningTokens: 0,
+            webSearchRequests: 0,
+            details: null,
+            raw: '{}',
+          };
           const mine = priceCall(addressable, {
             provider: providerOf(provider.id),
             model: model.id,

@@ -14,7 +14,11 @@ export interface ToolFees {
 
 const PER_THOUSAND = 1e9;
 const NO_FEES: ToolFees = { webSearch: 0, fileSearch: 0, codeSession: 0 };
-const OPENAI: ToolFees = { webSearch: 10 * PER_THOUSAND, fileSearch: 2.5 * PER_THOUSAND, codeSession: 30 * PER_THOUSAND };
+const OPENAI: ToolFees = {
+  webSearch: 10 * PER_THOUSAND,
+  fileSearch: 2.5 * PER_THOUSAND,
+  codeSession: 30 * PER_THOUSAND,
+};
 
 const FEES: Readonly<Record<string, ToolFees>> = {
   openai: OPENAI,

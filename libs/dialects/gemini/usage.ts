@@ -97,7 +97,9 @@ export function geminiUsageOfStream(operation: Operation, { tail, marked }: Stre
   if (operation === 'gemini_count_tokens') return null;
   const last = lastObjectOf(tail, KEY);
   const isEvent = last !== null && eventDataAt(tail, last.start) !== null;
-  const found = isEvent ? lastObjectAt(tail, KEY, 1, true) : (lastObjectAt(tail, KEY, 2, false) ?? lastObjectAt(tail, KEY, 1, false));
+  const found = isEvent
+    ? lastObjectAt(tail, KEY, 1, true)
+    : (lastObjectAt(tail, KEY, 2, false) ?? lastObjectAt(tail, KEY, 1, false));
   return readFound(found ?? last, [marked, tail]);
 }
 

@@ -82,7 +82,8 @@ const CHUNK_FIELDS: ReadonlySet<string> = new Set(['usage', 'service_tier', 'res
 /** Usage of a whole JSON answer; `null` when the server reports none. */
 export function openAiUsageOfBody(operation: Operation, body: Buffer): TokenUsage | null {
   // Embeddings are long arrays of numbers without a tier: there the end is all that is looked at.
-  if (operation === 'embeddings') return readFound(lastObjectAt(body, 'usage', 1, false) ?? lastObjectOf(body, 'usage'));
+  if (operation === 'embeddings')
+    return readFound(lastObjectAt(body, 'usage', 1, false) ?? lastObjectOf(body, 'usage'));
   try {
     return readFields(body, scanObject(body, operation === 'responses' ? RESPONSE_FIELDS : CHAT_FIELDS));
   } catch {

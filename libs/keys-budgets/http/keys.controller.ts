@@ -1,7 +1,14 @@
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import { ApiCreatedResponse, ApiHeader, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { Change, CurrentPrincipal, ListQueryDto, Require, type AdminPrincipal, type ChangeRequest } from '#libs/http/index.js';
+import {
+  Change,
+  CurrentPrincipal,
+  ListQueryDto,
+  Require,
+  type AdminPrincipal,
+  type ChangeRequest,
+} from '#libs/http/index.js';
 import { answerVersion, RegistryWriter } from '#libs/registry/index.js';
 import { KeyAdmin } from '../key-admin.js';
 import { CreatedKeyDto, CreateKeyDto, KeyDto, KeyListDto, UpdateKeyDto, WaitQueryDto } from './keys.dto.js';

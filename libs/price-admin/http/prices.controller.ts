@@ -63,10 +63,7 @@ export class PricesController {
   @Require('prices:write')
   @ApiHeader(ifMatch)
   @ApiNoContentResponse()
-  async remove(
-    @Change() { orgId, origin, expectedVersion }: ChangeRequest,
-    @Param('id') id: string,
-  ): Promise<void> {
+  async remove(@Change() { orgId, origin, expectedVersion }: ChangeRequest, @Param('id') id: string): Promise<void> {
     await this.prices.remove({ orgId, id }, expectedVersion, origin);
   }
 }

@@ -22,11 +22,13 @@ export function effectiveMs(text: string): number | null {
   if (day === undefined) return null;
   const ms = Date.parse(DAY.test(text) ? `${text}T00:00:00Z` : text);
   const [, year = 0, month = 0, date = 0] = (DAY.exec(day) ?? []).map(Number);
-  const isOfCalendar = month >= 1 && month <= 12 && date >= 1 && date <= new Date(Date.UTC(year, month, 0)).getUTCDate();
+  const isOfCalendar =
+    month >= 1 && month <= 12 && date >= 1 && date <= new Date(Date.UTC(year, month, 0)).getUTCDate();
   return isOfCalendar && year >= 2000 && year <= 2100 && Number.isFinite(ms) ? ms : null;
 }
 
-const usd = (description: string): PropertyDecorator => ApiPropertyOptional({ type: Number, nullable: true, description });
+const usd = (description: string): PropertyDecorator =>
+  ApiPropertyOptional({ type: Number, nullable: true, description });
 
 /** Prices in USD per million tokens, in the names of the configuration file. */
 class PriceSetDto {
@@ -121,7 +123,11 @@ export class CreatePriceDto extends PriceSetDto {
 
   @ApiPropertyOptional({ type: String, nullable: true, maxLength: 512 })
   @ValidateIf(isGivenAndNotNull)
-  @rule('isNote', 'must be text without control characters', (value) => typeof value === 'string' && !/\p{C}/u.test(value))
+  @rule(
+    'isNote',
+    'must be text without control characters',
+    (value) => typeof value === 'string' && !/\p{C}/u.test(value),
+  )
   @MaxLength(512)
   note?: string | null;
 }
