@@ -1,4 +1,5 @@
 import { AppError } from '#libs/platform/errors.js';
+import { escapeMark, MARK_MEDIA, markOf } from './marks.js';
 
 /**
  * Finds the top-level fields of a JSON object without parsing it. On the proxy path only a handful of fields is needed
@@ -34,7 +35,25 @@ export interface ScannedObject {
   /** Offset of the closing brace, where a field can be added. */
   readonly closeAt: number;
   readonly isEmpty: boolean;
+  /** Marks (`marks.ts`) of the words inside nested values; `MARK_MEDIA` only from fields that hold the conversation. */
+  readonly marks: number;
 }
+
+/** Fields in which media can stand; elsewhere, in tool schemas say, the same words are only names. */
+const CONVERSATION: ReadonlySet<string> = new Set([
+  'messages',
+  'input',
+  'prompt',
+  'system',
+  'contents',
+  'content',
+  'requests',
+  'systemInstruction',
+  'system_instruction',
+]);
+
+/** Marks seen since a scan last cleared them. */
+let seenMarks = 0;
 
 const malformed = (): AppError => new AppError('invalid_json');
 
@@ -56,7 +75,10 @@ export function skipString(body: Buffer, at: number): number {
   for (; from < near; from++) {
     const byte = body[from];
     if (byte === QUOTE) return from + 1;
-    if (byte === BACKSLASH) from++;
+    if (byte === BACKSLASH) {
+      seenMarks |= escapeMark(body, from);
+      from++;
+    }
   }
   let search = from;
   for (;;) {
@@ -77,7 +99,9 @@ export function skipContainer(body: Buffer, at: number, depth: number): number {
   for (let i = at; i < body.length;) {
     const byte = body[i] as number;
     if (byte === QUOTE) {
-      i = skipString(body, i);
+      const end = skipString(body, i);
+      seenMarks |= markOf(body, i + 1, end - 1);
+      i = end;
       continue;
     }
     if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
@@ -93,8 +117,8 @@ export function skipContainer(body: Buffer, at: number, depth: number): number {
   throw malformed();
 }
 
-/** Offset after any JSON value; numbers and literals are only delimited here. */
-function skipValue(body: Buffer, at: number, depth: number): number {
+/** Offset after any JSON value; numbers and literals are only delimited here. @throws AppError */
+export function skipValue(body: Buffer, at: number, depth: number): number {
   const byte = body[at];
   if (byte === QUOTE) return skipString(body, at);
   if (byte === OPEN_BRACE || byte === OPEN_BRACKET) return skipContainer(body, at, depth);
@@ -116,6 +140,7 @@ export function scanObject(body: Buffer, watched: ReadonlySet<string>): ScannedO
   if (body[i] !== OPEN_BRACE) throw malformed();
   i = skipSpace(body, i + 1);
   let isEmpty = true;
+  let marks = 0;
   while (body[i] !== CLOSE_BRACE) {
     if (!isEmpty) {
       if (body[i] !== COMMA) throw malformed();
@@ -128,7 +153,9 @@ export function scanObject(body: Buffer, watched: ReadonlySet<string>): ScannedO
     i = skipSpace(body, keyEnd);
     if (body[i] !== COLON) throw malformed();
     const start = skipSpace(body, i + 1);
+    seenMarks = 0;
     const end = skipValue(body, start, 1);
+    marks |= CONVERSATION.has(key) ? seenMarks : seenMarks & ~MARK_MEDIA;
     // Some servers match names without regard to case and take the last one: a policy must see what the upstream sees.
     if (!watched.has(key) && key.length <= LONGEST_WATCHED && watched.has(key.toLowerCase())) {
       throw new AppError('invalid_request', { text: `Write "${key}" as "${key.toLowerCase()}".`, param: key });
@@ -141,7 +168,7 @@ export function scanObject(body: Buffer, watched: ReadonlySet<string>): ScannedO
     i = skipSpace(body, end);
   }
   if (skipSpace(body, i + 1) !== body.length) throw malformed();
-  return { fields, closeAt: i, isEmpty };
+  return { fields, closeAt: i, isEmpty, marks };
 }
 
 function readKey(body: Buffer, start: number, end: number): string {

@@ -32,7 +32,7 @@ const addressable = new PriceTable({
 });
 
 /** Models whose prices our own table sets, because they are newer there than in the package. */
-const own = JSON.parse(readFileSync(new URL('../../tools/prices/own-prices.json', import.meta.url), 'utf8')) as {
+const own = JSON.parse(readFileSync(new URL('../../tools/prices/own-prices.gen.json', import.meta.url), 'utf8')) as {
   readonly models: Readonly<Record<string, readonly { readonly id: string }[]>>;
 };
 function isOwn(listId: string, model: string): boolean {

@@ -1,5 +1,5 @@
 // Builds libs/pricing/price-table.gen.json from the data of @pydantic/genai-prices (MIT, a development dependency), our own
-// dated table own-prices.json (newer models, service tiers, output limits; its sources stand in it) and demo-prices.json. Usage (Node 24): node tools/prices/compile.mjs [--check]
+// dated table own-prices.gen.json (newer models, service tiers, output limits; its sources stand in it) and demo-prices.json. Usage (Node 24): node tools/prices/compile.mjs [--check]
 // Output is stable: same data, same bytes. The version's date only moves when the content does. --check writes nothing
 // and fails when the committed file is not what the data gives. Nothing is fetched.
 import { createHash } from 'node:crypto';
@@ -10,7 +10,7 @@ import { usdToPicos } from '../../libs/pricing/units.ts';
 const OUTPUT = new URL('../../libs/pricing/price-table.gen.json', import.meta.url);
 const PACKAGE = new URL('../../node_modules/@pydantic/genai-prices/package.json', import.meta.url);
 const DEMO = new URL('./demo-prices.json', import.meta.url);
-const OWN = new URL('./own-prices.json', import.meta.url);
+const OWN = new URL('./own-prices.gen.json', import.meta.url);
 
 /** Price keys of the source, USD per million tokens, and their names in our table. */
 const TOKEN_RATES = {

@@ -1,7 +1,7 @@
-"""Writes own-prices.json: what the npm release of genai-prices does not say yet.
+"""Writes own-prices.gen.json: what the npm release of genai-prices does not say yet.
 
 Usage, in a virtual environment with `pip install genai-prices==0.2.3`, beside an unpacked wheel of litellm==1.109.1:
-    python tools/prices/read-own-prices.py path/to/litellm/model_prices_and_context_window_backup.json YYYY-MM-DD known.json > own-prices.json
+    python tools/prices/read-own-prices.py path/to/litellm/model_prices_and_context_window_backup.json YYYY-MM-DD known.json > own-prices.gen.json
 `known.json` is what the npm release knows: `{provider id: {model id: entry}}` from its `waitForUpdate()`.
 Both packages are MIT. Run by hand when their data moves; the build never needs Python.
 """
@@ -162,6 +162,9 @@ OUTPUT_TOKENS = {
     "google": {"gemini-2.0-flash": 8192, "gemini-2.0-flash-lite": 8192, "gemini-3-pro-preview": 65536},
 }
 
+# Models that search before every answer: OpenAI's fee per call, from its pricing page (USD per thousand).
+CALL_FEES = {"openai": {"gpt-4o-search-preview": 25, "gpt-4o-mini-search-preview": 25, "gpt-5-search-api": 10}}
+
 models, tiers, output_tokens, regional = {}, {}, {}, {}
 for provider in providers:
     if provider.id not in PROVIDERS:
@@ -171,6 +174,10 @@ for provider in providers:
         if not is_listed(provider.id, model):
             continue
         new = entry(model)
+        fee = CALL_FEES.get(provider.id, {}).get(model.id)
+        if fee is not None:
+            new["prices"] = {**new["prices"], "requests_kcount": fee}
+            new["prices"].pop("web_searches_kcount", None)
         if model.id not in before or normal(before[model.id]["prices"]) != normal(new["prices"]):
             models.setdefault(provider.id, []).append(new)
         facts = litellm_entry(provider.id, model.id)
