@@ -119,9 +119,7 @@ function geminiEdits(body: Buffer, scanned: ScannedObject, value: string): reado
     // `null`, or something that the provider refuses in its own words.
     if (present !== undefined && body[present.start] !== LETTER_N) return [];
     const config = `{"maxOutputTokens":${value}}`;
-    return present === undefined
-      ? [addField(scanned, 'generationConfig', config)]
-      : [{ ...present, text: config }];
+    return present === undefined ? [addField(scanned, 'generationConfig', config)] : [{ ...present, text: config }];
   }
   const edits = configs.flatMap(({ span, inside }) =>
     MAXIMUM_NAMES.flatMap((name) => {

@@ -52,7 +52,7 @@ export interface RequestFacts {
 export function requestFacts(operation: Operation, body: Buffer, scanned: ScannedObject): RequestFacts {
   if ((scanned.marks & MARK_ESCAPED) !== 0) {
     // A word may hide in escapes: read the plainest spelling of the same request instead.
-    const plain = Buffer.from(JSON.stringify(JSON.parse(body.toString('utf8'))));
+    const plain = Buffer.from(JSON.stringify(parseSpan(body, { start: 0, end: body.length })));
     const { textBytes, ...facts } = factsOf(operation, plain, scanObject(plain, ALL_FIELDS));
     return { ...facts, textBytes: Math.max(textBytes, body.length - (plain.length - textBytes)) };
   }
@@ -62,7 +62,7 @@ export function requestFacts(operation: Operation, body: Buffer, scanned: Scanne
 const ALL_FIELDS: ReadonlySet<string> = new Set(Object.values(REQUEST_FIELDS).flatMap((fields) => [...fields]));
 
 function factsOf(operation: Operation, body: Buffer, scanned: ScannedObject): RequestFacts {
-  const media = (scanned.marks & MARK_MEDIA) === 0 ? null : mediaIn(JSON.parse(body.toString('utf8')));
+  const media = (scanned.marks & MARK_MEDIA) === 0 ? null : mediaIn(parseSpan(body, { start: 0, end: body.length }));
   const fields = new Fields(body, scanned);
   const serverTools = serverToolsIn(body, scanned.fields.get('tools'));
   const shared = {

@@ -24,12 +24,7 @@ const CLOSE_BRACKET = 0x5d;
 const CLIENT_TYPES =
   /^(function|custom|namespace|local_shell|apply_patch|computer_use_preview|computer|((bash|text_editor|computer|memory|browser_toolset|browser)(_\d{8})?))$/;
 /** Members of an entry of Gemini's list that name no tool of the provider. */
-const CLIENT_MEMBERS = new Set([
-  'functionDeclarations',
-  'function_declarations',
-  'computerUse',
-  'computer_use',
-]);
+const CLIENT_MEMBERS = new Set(['functionDeclarations', 'function_declarations', 'computerUse', 'computer_use']);
 
 /**
  * The server tools of a `tools` array, found without parsing the definitions of all the others. Entries of Gemini have no

@@ -1,4 +1,4 @@
-import { isRegionalEndpoint, tierFactor } from './applied-rates.js';
+import { type Factor, isRegionalEndpoint, tierFactor } from './applied-rates.js';
 import type { BoundRules } from './bound-rules.js';
 import { type ModelPrices, type Period, type Rates, tiersAt } from './model-prices.js';
 import { findOverride } from './overrides.js';
@@ -35,14 +35,16 @@ export function ceilingRatesOf(table: PriceTable, request: BoundRequest, ceiling
     output = Math.max(output, outputRate(rates, facts.asksForAudio));
   }
   const isOwnPrice = override === null && tier !== null && listed?.tiers.has(tier) === true;
-  const factor = regionFactor(request, listed) * (isOwnPrice ? 1 : unpublishedTier(tier, listed));
+  const region = isRegional(request, listed) ? REGIONAL : ONCE;
+  const unpublished = isOwnPrice ? ONCE : unpublishedTier(tier, listed);
   const [first] = candidates as [Rates];
   const fees = toolFeesOf(listed?.listId ?? '');
-  const published = listed === null ? 0 : Math.max(0, ...tiersAt(listed.standard, atMs).map(({ webSearch }) => webSearch));
+  const published =
+    listed === null ? 0 : Math.max(0, ...tiersAt(listed.standard, atMs).map(({ webSearch }) => webSearch));
   const preview = listed === null ? 0 : (previewSearchFee(listed) ?? 0);
   return {
-    input: input * factor,
-    output: output * factor,
+    input: times(times(input, region), unpublished),
+    output: times(times(output, region), unpublished),
     call: first.call,
     webSearch: Math.max(first.webSearch, published, preview, fees.webSearch),
     fileSearch: Math.max(first.fileSearch, fees.fileSearch),
@@ -82,16 +84,22 @@ function outputRate(rates: Rates, asksForAudio: boolean): number {
   return asksForAudio ? Math.max(most, rates.outputAudio ?? 0) : most;
 }
 
-const REGIONAL = 1.1;
+const ONCE: Factor = [1, 1];
+const REGIONAL: Factor = [11, 10];
+
+/** A rate times an exact factor, in whole pico-dollars, rounded up. */
+function times(rate: number, [numerator, denominator]: Factor): number {
+  return Math.ceil((rate * numerator) / denominator);
+}
 
 /** Anthropic may run a call in one region by a setting of the workspace: only `global` rules the surcharge out. */
-function regionFactor({ provider, facts }: BoundRequest, listed: ModelPrices | null): number {
-  if (facts.operation === 'messages') return facts.region === 'global' ? 1 : REGIONAL;
-  return listed?.regional === true && isRegionalEndpoint(provider) ? REGIONAL : 1;
+function isRegional({ provider, facts }: BoundRequest, listed: ModelPrices | null): boolean {
+  if (facts.operation === 'messages') return facts.region !== 'global';
+  return listed?.regional === true && isRegionalEndpoint(provider);
 }
 
 /** A tier without published prices is estimated by a factor; so is its bound. */
-function unpublishedTier(tier: string | null, listed: ModelPrices | null): number {
+function unpublishedTier(tier: string | null, listed: ModelPrices | null): Factor {
   const factor = tier === null ? null : tierFactor(tier, listed?.listId ?? '');
-  return factor === null ? 1 : Math.max(1, factor[0] / factor[1]);
+  return factor === null || factor[0] < factor[1] ? ONCE : factor;
 }

@@ -179,17 +179,26 @@ function addTokens(rates: Rates, counts: TokenCounts, media: MediaTokens, push: 
   const { inputAudioTokens = 0, inputImageTokens = 0, inputVideoTokens = 0 } = media;
   const { cachedAudioTokens = 0, cachedImageTokens = 0 } = media;
   const { outputAudioTokens = 0, outputImageTokens = 0, outputVideoTokens = 0 } = media;
-  const freshAudio = atLeast0(inputAudioTokens - cachedAudioTokens);
-  const freshImage = atLeast0(inputImageTokens - cachedImageTokens);
   const cached = counts.cachedInputTokens + counts.cacheWrite5mTokens + counts.cacheWrite1hTokens;
-  const freshMedia = freshAudio + freshImage + inputVideoTokens;
+  // Where a provider does not say which of the media were cached, no token may be billed twice: the rest of the input is all
+  // that can be fresh. The dearest media are taken to be.
+  let room = cached > counts.inputTokens ? Infinity : counts.inputTokens - cached;
+  const fresh = (tokens: number): number => {
+    const taken = Math.min(atLeast0(tokens), room);
+    room -= taken;
+    return taken;
+  };
+  const freshAudio = fresh(inputAudioTokens - cachedAudioTokens);
+  const freshVideo = fresh(inputVideoTokens);
+  const freshImage = fresh(inputImageTokens - cachedImageTokens);
+  const freshMedia = freshAudio + freshImage + freshVideo;
   const add = (part: Exclude<keyof Rates, 'above' | 'guessed'>, count: number): void => {
     if (count > 0) push(part, count, rates[part] ?? 0);
   };
   add('input', atLeast0(counts.inputTokens - cached - freshMedia));
   add('inputAudio', freshAudio);
   add('inputImage', freshImage);
-  add('inputVideo', inputVideoTokens);
+  add('inputVideo', freshVideo);
   add('cacheRead', atLeast0(counts.cachedInputTokens - cachedAudioTokens - cachedImageTokens));
   add('cacheReadAudio', cachedAudioTokens);
   add('cacheReadImage', cachedImageTokens);

@@ -115,7 +115,10 @@ export function upperBound(table: PriceTable, request: BoundRequest): UpperBound
  * The most output tokens (of each answer) that an amount pays for; 0 when it does not pay for an answer that is of use. Never
  * more than asked for. For `clamp`: send it upstream with `maxTokensEdits`.
  */
-export function affordableTokens({ maxTokens, leastTokens, fixedPicos, picosPerToken }: UpperBound, nanos: number): number {
+export function affordableTokens(
+  { maxTokens, leastTokens, fixedPicos, picosPerToken }: UpperBound,
+  nanos: number,
+): number {
   const left = nanos * PICOS_PER_NANO - fixedPicos;
   if (left < 0) return 0;
   const tokens = picosPerToken === 0 ? maxTokens : Math.min(maxTokens, Math.floor(left / picosPerToken));
@@ -136,11 +139,10 @@ interface Output {
 function bound(fixedPicos: number, picosPerToken: number, { want, least, injected }: Output): UpperBound {
   const most = fixedPicos + want * picosPerToken;
   if (!(most <= Number.MAX_SAFE_INTEGER)) return refused('uncountable');
-  // A factor makes fractions of a pico-dollar: whole ones, rounded up, keep the arithmetic exact.
-  const whole = { fixedPicos: Math.ceil(fixedPicos), picosPerToken: Math.ceil(picosPerToken) };
   const result: UpperBound = {
     ...NOTHING,
-    ...whole,
+    fixedPicos,
+    picosPerToken,
     maxTokens: want,
     leastTokens: least,
     injectedMaxTokens: injected,
@@ -169,11 +171,7 @@ function defaultOf(facts: RequestFacts, prices: ModelPrices | null, usual: numbe
 }
 
 /** Tokens of the prompt as sent; what has no length of its own fills the context. */
-function inputTokensOf(
-  request: BoundRequest,
-  rules: BoundRules,
-  contextTokens: number | null,
-): number | BoundRefusal {
+function inputTokensOf(request: BoundRequest, rules: BoundRules, contextTokens: number | null): number | BoundRefusal {
   const { facts, tokensPerByte = rules.tokensPerByte } = request;
   const { media } = facts;
   let tokens = Math.ceil(facts.textBytes * tokensPerByte) + rules.overheadTokens;
@@ -251,7 +249,8 @@ function otherModels(
     if (other === null) return 'unpriced';
     const { contextTokens, outputTokens } = other;
     if (contextTokens === null) return 'unbounded_input';
-    fixedPicos += times * (contextTokens * other.rates.input + (outputTokens ?? DEFAULT_OUTPUT_TOKENS) * other.rates.output);
+    fixedPicos +=
+      times * (contextTokens * other.rates.input + (outputTokens ?? DEFAULT_OUTPUT_TOKENS) * other.rates.output);
   }
   for (const model of fallbacks) {
     const other = rates(table, request, model, steps.inputTokens);
@@ -267,7 +266,11 @@ function rates(
   request: BoundRequest,
   model: string,
   inputTokens: number,
-): { readonly rates: CeilingRates; readonly contextTokens: number | null; readonly outputTokens: number | null } | null {
+): {
+  readonly rates: CeilingRates;
+  readonly contextTokens: number | null;
+  readonly outputTokens: number | null;
+} | null {
   const prices = table.find(request.provider, model);
   const found = ceilingRatesOf(table, { ...request, model }, { inputTokens, rules: boundRulesOf(prices) });
   if (found === null) return null;

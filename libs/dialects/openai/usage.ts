@@ -133,10 +133,12 @@ function readFound(found: FoundObject | null, beside: BesideUsage = {}): TokenUs
 /** Usage from the fields of an answer; `null` when it has no usage object. */
 function readFields(json: Buffer, { fields }: ScannedObject): TokenUsage | null {
   const span = fields.get('usage');
-  const usage = span === undefined ? null : parseSpan(json, span);
-  if (span === undefined || typeof usage !== 'object' || usage === null || Array.isArray(usage)) return null;
+  if (span === undefined) return null;
+  const text = json.toString('utf8', span.start, span.end);
+  const usage: unknown = JSON.parse(text);
+  if (typeof usage !== 'object' || usage === null || Array.isArray(usage)) return null;
   const beside = { serviceTier: tierIn(json, { fields }), ...toolsOf(json, fields) };
-  return read(usage as Json, json.toString('utf8', span.start, span.end), beside);
+  return read(usage as Json, text, beside);
 }
 
 function tierIn(json: Buffer, { fields }: Pick<ScannedObject, 'fields'>): string | undefined {
