@@ -6,7 +6,17 @@
  * `text` is the public sentence used when the thrower gives none.
  */
 interface CatalogueEntry {
-  readonly kind: 'caller' | 'auth' | 'forbidden' | 'not_found' | 'conflict' | 'too_large' | 'rate' | 'upstream' | 'unavailable' | 'internal';
+  readonly kind:
+    | 'caller'
+    | 'auth'
+    | 'forbidden'
+    | 'not_found'
+    | 'conflict'
+    | 'too_large'
+    | 'rate'
+    | 'upstream'
+    | 'unavailable'
+    | 'internal';
   readonly status: number;
   readonly text: string;
 }
@@ -16,7 +26,11 @@ export const ERRORS = {
   invalid_json: { kind: 'caller', status: 400, text: 'The request body is not valid JSON.' },
   invalid_request: { kind: 'caller', status: 400, text: 'The request is invalid.' },
   json_too_deep: { kind: 'caller', status: 400, text: 'The request body is nested too deeply (at most 64 levels).' },
-  model_missing: { kind: 'caller', status: 400, text: 'The request names no model: "model" must be a non-empty string.' },
+  model_missing: {
+    kind: 'caller',
+    status: 400,
+    text: 'The request names no model: "model" must be a non-empty string.',
+  },
   wrong_dialect: { kind: 'caller', status: 400, text: 'The model cannot be reached through this route.' },
   bad_path: { kind: 'caller', status: 400, text: 'The request path is malformed or contains encoded separators.' },
   body_too_large: { kind: 'too_large', status: 413, text: 'The request body is too large.' },
@@ -25,7 +39,11 @@ export const ERRORS = {
   not_found: { kind: 'not_found', status: 404, text: 'There is no such object.' },
   method_not_allowed: { kind: 'caller', status: 405, text: 'This method is not allowed here.' },
   conflict: { kind: 'conflict', status: 409, text: 'The object was changed or exists already.' },
-  file_owned: { kind: 'conflict', status: 409, text: 'This object is declared in the configuration file and can only be changed there.' },
+  file_owned: {
+    kind: 'conflict',
+    status: 409,
+    text: 'This object is declared in the configuration file and can only be changed there.',
+  },
   // who is calling
   key_missing: { kind: 'auth', status: 401, text: 'No API key was sent.' },
   key_conflict: { kind: 'auth', status: 401, text: 'The request carries two different API keys.' },
@@ -40,7 +58,11 @@ export const ERRORS = {
   model_unpriced: { kind: 'forbidden', status: 403, text: 'No price is known for this model, so it may not be used.' },
   // the upstream
   upstream_unreachable: { kind: 'upstream', status: 502, text: 'The model provider could not be reached.' },
-  upstream_invalid: { kind: 'upstream', status: 502, text: 'The model provider sent an answer that cannot be understood.' },
+  upstream_invalid: {
+    kind: 'upstream',
+    status: 502,
+    text: 'The model provider sent an answer that cannot be understood.',
+  },
   upstream_timeout: { kind: 'upstream', status: 504, text: 'The model provider did not answer in time.' },
   upstream_cut: { kind: 'upstream', status: 502, text: 'The model provider broke off its answer.' },
   upstream_failed: { kind: 'upstream', status: 502, text: 'The model provider ended its answer with an error.' },

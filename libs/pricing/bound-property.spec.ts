@@ -193,14 +193,6 @@ interface Sizes {
   readonly tokens: number;
 }
 
-/** Parts of a whole that add up to at most it. */
-function split(dice: Dice, whole: number, names: readonly string[]): Record<string, number> {
-  let left = whole;
-  return Object.fromEntries(
-    names.map((name) => [name, (left -= dice.upTo(left)) && dice.upTo(left)]).map(([name, part]) => [name, part]),
-  ) as Record<string, number>;
-}
-
 const usesOf = (facts: RequestFacts): number => {
   const stated = facts.serverTools.reduce((sum, { maxUses }) => sum + (maxUses ?? facts.maxToolCalls ?? 1), 0);
   return facts.maxToolCalls === null ? stated : Math.min(stated, facts.maxToolCalls);

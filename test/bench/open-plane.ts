@@ -33,6 +33,7 @@ function benchProvider(origin: string): Provider {
     apiKey: null,
     apiVersion: null,
     streamUsage: true,
+    defaultTier: null,
     headers: {},
     models: [],
     timeouts: { connectMs: 10_000, firstByteMs: 300_000, idleMs: 120_000, totalMs: 1_800_000 }, // the product's own

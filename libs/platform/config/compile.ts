@@ -100,6 +100,8 @@ function compileProvider(name: string, provider: Written<'providers'>[string]): 
     apiKey: provider.api_key === undefined || provider.api_key === '' ? null : new Secret(provider.api_key),
     apiVersion: provider.api_version === undefined || provider.api_version === '' ? null : provider.api_version,
     streamUsage: provider.stream_usage ?? true,
+    defaultTier:
+      provider.default_tier === undefined || provider.default_tier === 'default' ? null : provider.default_tier,
     headers: Object.fromEntries(headers.map(([header, value]) => [header.toLowerCase(), new Secret(value)])),
     models: [...(provider.models ?? [])],
     timeouts: compileTimeouts(provider.timeouts),

@@ -18,6 +18,8 @@ export interface ProviderConfig {
   readonly apiKey: Secret | null;
   readonly apiVersion: string | null;
   readonly streamUsage: boolean;
+  /** Service tier of calls that ask for none; `null`: the standard one. */
+  readonly defaultTier: string | null;
   readonly headers: Readonly<Record<string, Secret>>;
   readonly models: readonly string[];
   readonly timeouts: UpstreamTimeouts;

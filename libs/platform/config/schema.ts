@@ -52,6 +52,12 @@ const provider = z.strictObject({
     .boolean()
     .optional()
     .describe('false: the server refuses stream_options, do not ask it for usage in streams'),
+  default_tier: z
+    .enum(['default', 'flex', 'priority', 'fast', 'scale'])
+    .optional()
+    .describe(
+      'service tier that calls get which ask for none (a setting of the project at OpenAI); bounds are made with it',
+    ),
   headers: z.record(z.string(), z.string()).optional().describe('sent with every call to this provider'),
   models: z.array(z.string()).optional().describe('models listed at /v1/models for this provider'),
   timeouts: timeouts.optional(),
