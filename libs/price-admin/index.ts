@@ -1,4 +1,5 @@
 export { OverrideCompiler, type PriceOverrides } from './override-compiler.js';
+export { loadOverrides } from './load-overrides.js';
 export {
   filePriceId,
   PriceAdmin,
