@@ -1,5 +1,6 @@
 import { AppError } from '#libs/platform/errors.js';
-import { addField, lastObjectOf, MAX_DEPTH, parseSpan, scanObject, splice } from './scan.js';
+import { lastObjectOf } from './found-object.js';
+import { addField, MAX_DEPTH, parseSpan, scanObject, splice } from './scan.js';
 
 const watched = new Set(['model', 'stream', 'stream_options']);
 const scan = (text: string) => scanObject(Buffer.from(text), watched);

@@ -37,7 +37,11 @@ beforeAll(async () => {
   await (await timePartitioner(rig.source, 'day')).ensure('usage_events');
   archive = new PostgresArchive(rig.source, LOG_FACETS, timePartitions(rig.source, 'archive_records', 'month'));
   writer = new PostgresUsageWriter(rig.source, timePartitions(rig.source, 'usage_events', 'day'));
-  const ledger = LedgerModule.forRoot({ logger: listeningLogger().logger, archiveRetentionDays: () => archiveDays , zoneOfOrg: () => 'UTC'});
+  const ledger = LedgerModule.forRoot({
+    logger: listeningLogger().logger,
+    archiveRetentionDays: () => archiveDays,
+    zoneOfOrg: () => 'UTC',
+  });
   const stores = {
     module: class Stores {},
     global: true,
@@ -109,8 +113,12 @@ describe('GET /api/logs', () => {
           reasoningTokens: 5,
           webSearchRequests: 1,
           usageSource: 'measured',
+          serviceTier: 'priority',
           costUsd: '9007199.254740991',
           priceVersion: '2026-11-01',
+          costEstimates: ['tier_price'],
+          bookedCostUsd: null,
+          bookedPriceVersion: null,
           latencyMs: 1234,
           firstByteMs: 321,
           attempts: 1,

@@ -2,11 +2,13 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { KeysModule, type Declared, type KeyUses } from '#libs/keys-budgets/index.js';
 import { LedgerModule, PostgresKeyUse } from '#libs/ledger/index.js';
 import type { Logger } from '#libs/platform/logger.js';
+import { PriceAdminModule, type PriceSources } from '#libs/price-admin/index.js';
 import { RegistryModule } from '#libs/registry/index.js';
 import { POSTGRES, StoresModule, type StoreUrls } from '#libs/stores/index.js';
 import { AdminModule } from './admin/admin.module.js';
 import { LIVE_SETTINGS, type LiveSettings } from './live-settings.js';
 import { ProcessModule } from './process.module.js';
+import { DataPlaneRunner } from './proxy/data-plane-runner.js';
 import { ProxyModule } from './proxy/proxy.module.js';
 
 export interface AppParts {
@@ -27,19 +29,29 @@ export class AppModule {
           live.live,
     };
     const keyUses = { inject: [POSTGRES], useFactory: keyUsesOf };
+    const priceSources = {
+      imports: [ProxyModule],
+      inject: [LIVE_SETTINGS, DataPlaneRunner],
+      useFactory: (live: LiveSettings, runner: DataPlaneRunner): PriceSources => ({
+        filePrices: () => live.live.prices,
+        providers: () => live.live.providers,
+        table: runner.plane.prices,
+      }),
+    };
     return {
       module: AppModule,
       imports: [
         ProcessModule.forRoot(settings, log),
         StoresModule.forRoot(urls, { role: 'app', postgres: { poolSize: 10, applicationName: 'smartflow-gateway' } }),
         RegistryModule.forRoot(log),
-      KeysModule.forRoot({ declared, keyUses }),
-      LedgerModule.forRoot({
-        logger: log,
-        archiveRetentionDays: () => settings.live.archive.retentionDays,
-        zoneOfOrg: () => 'UTC', // until organisations have a zone of their own
-      }),
+        KeysModule.forRoot({ declared, keyUses }),
+        LedgerModule.forRoot({
+          logger: log,
+          archiveRetentionDays: () => settings.live.archive.retentionDays,
+          zoneOfOrg: () => 'UTC', // until organisations have a zone of their own
+        }),
         ProxyModule,
+        PriceAdminModule.forRoot(priceSources),
         AdminModule,
       ],
     };

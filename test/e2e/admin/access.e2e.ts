@@ -35,6 +35,12 @@ const MATRIX: readonly (readonly [method: string, path: string, viewer: boolean]
   ['GET', '/api/tokens/tok_x', true],
   ['HEAD', '/api/tokens/tok_x', true],
   ['DELETE', '/api/tokens/tok_x', false],
+  ['GET', '/api/prices', true],
+  ['HEAD', '/api/prices', true],
+  ['POST', '/api/prices', false],
+  ['GET', '/api/prices/price_x', true],
+  ['HEAD', '/api/prices/price_x', true],
+  ['DELETE', '/api/prices/price_x', false],
   ['GET', '/api/audit', true],
   ['HEAD', '/api/audit', true],
   ['GET', '/api/audit/verify', false],
@@ -96,7 +102,9 @@ describe('who may call the admin side', () => {
       .map(({ method, url }) => `${method} ${url}`)
       .sort();
     const written = [
-      ...MATRIX.map(([method, path]) => `${method} ${path.replace(/\/(key|tok|req|org|team|user|app|tag)_[^/]+/, '/:id')}`),
+      ...MATRIX.map(
+        ([method, path]) => `${method} ${path.replace(/\/(key|tok|req|org|team|user|app|tag|price)_[^/]+/, '/:id')}`,
+      ),
       ...OPEN.map(([method, path]) => `${method} ${path}`),
       'GET /metrics',
       'HEAD /metrics',

@@ -40,6 +40,7 @@ function provider(config: Partial<ProviderConfig> & Pick<ProviderConfig, 'name' 
       apiKey: new Secret('sk-upstream-secret'),
       apiVersion: null,
       streamUsage: true,
+      defaultTier: null,
       headers: {},
       models: [],
       timeouts: { connectMs: 1, firstByteMs: 1, idleMs: 1, totalMs: 1 },
@@ -66,7 +67,8 @@ const snapshot: Snapshot = {
   ),
   owners: OwnerIndex.empty,
   modelLimits: new Map(),
-  priceOverrides: [],
+  priceOverrides: { of: () => [] },
+  refusesUnpriced: false,
 };
 
 interface Sent {
@@ -253,6 +255,22 @@ describe('prepareBody', () => {
     ],
   ])('LLM-8: %s goes out as %s', (body, expected) => {
     expect(prepared(body)).toBe(expected);
+  });
+
+  it.each([
+    ['{"model":"gpt-5"}', '{"model":"gpt-5","max_completion_tokens":64}'],
+    ['{"model":"plain/x"}', '{"model":"x","max_tokens":64}'],
+    [
+      '{"model":"fast","max_tokens":128000,"stream":true}',
+      '{"model":"gpt-5-mini","max_tokens":64,"stream":true,"stream_options":{"include_usage":true}}',
+    ],
+    ['{"model":"plain/x","stream":true,"messages":[]}', '{"model":"x","stream":true,"messages":[],"max_tokens":64}'],
+  ])('KEY-4: %s goes out as %s when 64 tokens are all the money buys', (body, expected) => {
+    const exchange = exchangeOf({ body });
+    const reading = read(exchange);
+    const sent = prepareBody(exchange, reading, resolve(exchange, key), 64).toString();
+    expect(sent).toBe(expected);
+    JSON.parse(sent);
   });
 });
 

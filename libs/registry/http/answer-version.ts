@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify';
-import type { RegistryWriter } from '#libs/registry/index.js';
+import type { RegistryWriter } from '../registry-writer.js';
 
 /** `ETag` of an object, and with `?wait=applied` how many of the living replicas run the change (`x-smartflow-applied: 2/2`). */
 export async function answerVersion(
