@@ -4,7 +4,6 @@ import {
   openPartitions,
   PostgresRecostStore,
   PostgresUsageLog,
-  PostgresUsageWriter,
   recost,
   USAGE_TABLE,
   type RecostReport,
@@ -15,6 +14,7 @@ import { bundledPriceTable } from '#libs/pricing/index.js';
 import { timePartitions } from '#libs/stores/index.js';
 import { repriceWith } from '../../apps/cli/src/recost-rows.js';
 import { defaultConfig, storesRig, usageEvent, uuidAt, type StoresRig } from './ledger-rig.js';
+import { LedgerWriter } from './ledger-writer.js';
 
 jest.setTimeout(60_000);
 
@@ -23,13 +23,13 @@ const TODAY = Math.floor(Date.now() / DAY_MS) * DAY_MS;
 const RANGE = { fromMs: TODAY - 10 * DAY_MS, toMs: TODAY, orgId: null };
 const { providers } = defaultConfig().live;
 let rig: StoresRig;
-let writer: PostgresUsageWriter;
+let writer: LedgerWriter;
 let log: PostgresUsageLog;
 
 beforeAll(async () => {
   rig = await storesRig();
   await openPartitions(rig.source, USAGE_TABLE);
-  writer = new PostgresUsageWriter(rig.source, timePartitions(rig.source, 'usage_events', 'day'));
+  writer = new LedgerWriter(rig.source, timePartitions(rig.source, 'usage_events', 'day'));
   log = new PostgresUsageLog(rig.source);
 });
 afterAll(() => rig.stop());

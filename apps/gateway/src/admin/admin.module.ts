@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
-import { AdminSessions, TokenIndex } from '#libs/keys-budgets/index.js';
-import { REGISTRY_FEED, type RegistryFeed } from '#libs/registry/index.js';
+import { AdminSessions, Budgets, TokenIndex } from '#libs/keys-budgets/index.js';
+import { DEFAULT_ORG_ID, REGISTRY_FEED, type RegistryFeed } from '#libs/registry/index.js';
 import { MONGO, POSTGRES, REDIS, type HealthSources } from '#libs/stores/index.js';
 import { DataPlaneRunner } from '../proxy/data-plane-runner.js';
 import { ProxyModule } from '../proxy/proxy.module.js';
@@ -19,7 +19,12 @@ const makeReadiness = (
   mongodb: NonNullable<HealthSources['mongodb']> | null,
   feed: RegistryFeed,
   runner: DataPlaneRunner,
-): Readiness => new Readiness({ postgres, redis, mongodb }, feed, () => runner.plane.draining);
+  budgets: Budgets,
+): Readiness =>
+  new Readiness({ postgres, redis, mongodb }, feed, {
+    isDraining: () => runner.plane.draining,
+    areBudgetsOpen: () => budgets.isReady(DEFAULT_ORG_ID),
+  });
 
 /** The glue of the admin side: who may call, health, metrics, the API's description and the first page. */
 @Module({
@@ -32,7 +37,11 @@ const makeReadiness = (
       inject: [TokenIndex, AdminSessions],
       useFactory: (tokens: TokenIndex, sessions: AdminSessions) => new AccessControl(tokens, sessions),
     },
-    { provide: Readiness, inject: [POSTGRES, REDIS, MONGO, REGISTRY_FEED, DataPlaneRunner], useFactory: makeReadiness },
+    {
+      provide: Readiness,
+      inject: [POSTGRES, REDIS, MONGO, REGISTRY_FEED, DataPlaneRunner, Budgets],
+      useFactory: makeReadiness,
+    },
   ],
 })
 export class AdminModule {}
