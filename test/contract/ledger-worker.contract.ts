@@ -39,6 +39,7 @@ const children: ChildProcess[] = [];
 beforeAll(async () => {
   rig = await storesRig();
   redis = await redisReady(createRedis(rig.redis.url, 'background'), rig.redis.url);
+  sender = new RowSender(redis);
 });
 afterAll(async () => {
   redis.disconnect();
@@ -73,8 +74,9 @@ async function workApart(): Promise<ChildProcess> {
   return child;
 }
 
+let sender: RowSender;
 async function send(events: readonly UsageEvent[]): Promise<void> {
-  await new RowSender(redis).send(events);
+  await sender.send(events);
 }
 
 async function rowsOf(events: readonly UsageEvent[]): Promise<Record<string, unknown>[]> {
@@ -234,7 +236,6 @@ describe('worker', () => {
     await work();
     const good = usageEvent();
     await rig.redis.redis.xadd(ROW_STREAM, '*', 'something', 'else');
-    const sender = new RowSender(redis);
     const nonsense = rowText(usageEvent({ id: 'req_nonsense' }), sender.processId);
     const much = rowText(usageEvent(), sender.processId).replace(/"c":\d+/, '"c":"much"');
     await sender.ship(['{not json', nonsense, rowText(good, sender.processId), much]);
