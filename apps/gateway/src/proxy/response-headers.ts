@@ -61,9 +61,9 @@ export function ownHeaders(exchange: Exchange, plane: DataPlane): OutgoingHeader
  * @param freedNanos what of the money set aside for the call is known to be free again
  */
 export function budgetHeaders({ admission, maxTokens, isClamped }: Exchange, plane: DataPlane, freedNanos: number): OutgoingHeaders {
-  const state = admission === null ? null : plane.budgets.tightest(admission.set);
+  const state = admission === null ? null : plane.budgets.tightest(admission.set, freedNanos);
   if (state === null) return {};
-  const headers = stateHeaders(state, state.remainingNanos + freedNanos);
+  const headers = stateHeaders(state, state.remainingNanos);
   if (isClamped && maxTokens !== null) headers['x-smartflow-budget-max-tokens'] = maxTokens;
   return headers;
 }
@@ -75,7 +75,7 @@ export function refusedBudgetHeaders(state: BudgetState): OutgoingHeaders {
 
 function stateHeaders({ limitNanos, resetMs, scope }: BudgetState, remainingNanos: number): OutgoingHeaders {
   return {
-    'x-smartflow-budget-remaining': nanosToUsdText(BigInt(Math.max(0, Math.min(remainingNanos, limitNanos)))),
+    'x-smartflow-budget-remaining': nanosToUsdText(BigInt(remainingNanos)),
     'x-smartflow-budget-limit': nanosToUsdText(BigInt(limitNanos)),
     'x-smartflow-budget-scope': scope,
     ...(resetMs === null ? {} : { 'x-smartflow-budget-reset': new Date(resetMs).toISOString() }),
