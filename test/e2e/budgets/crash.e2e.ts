@@ -49,6 +49,7 @@ describe('the ledger under crashes', () => {
     await eventually('all at the provider', 5_000, () => (cluster.upstream.running === 3 ? true : null));
     expect(await statusOf(cluster.chat('killed', 'hi'))).toBe(200);
     const settled = cluster.upstream.billedNanos;
+    await cluster.rowsOnce('killed', 1);
     await killGateway();
     await Promise.all(lost);
     await isBack();

