@@ -143,7 +143,9 @@ describe('the ledger under crashes', () => {
     await Promise.all(Array.from({ length: 20 }, () => statusOf(cluster.chat('drained', 'hi'))));
     expect(await first().stop()).toBe(0);
     expect(await cluster.rows('drained')).toHaveLength(20);
-    expect(existsSync(path.join(first().dataDir, 'spool')) ? readdirSync(path.join(first().dataDir, 'spool')) : []).toEqual([]);
+    expect(
+      existsSync(path.join(first().dataDir, 'spool')) ? readdirSync(path.join(first().dataDir, 'spool')) : [],
+    ).toEqual([]);
     cluster.products = [];
   }, 60_000);
 });
