@@ -49,6 +49,10 @@ const MATRIX: readonly (readonly [method: string, path: string, viewer: boolean]
   ['HEAD', '/api/logs', true],
   ['GET', '/api/logs/req_01234567-89ab-7cde-8f01-23456789abcd', true],
   ['HEAD', '/api/logs/req_01234567-89ab-7cde-8f01-23456789abcd', true],
+  ['GET', '/api/spend', true],
+  ['HEAD', '/api/spend', true],
+  ['GET', '/api/spend/export', true],
+  ['HEAD', '/api/spend/export', true],
 ];
 /** Everything that needs no credential; a reviewer reads the reasons beside `@Public`. */
 const OPEN: readonly (readonly [method: string, path: string])[] = [

@@ -61,6 +61,9 @@ export function settle(exchange: Exchange, plane: DataPlane, outcome: Outcome): 
     traceId: traceIdOf(exchange),
   });
   plane.metrics.called(exchange, status, latencyMs, outcome.usage, price.costNanos);
+  if (exchange.boundNanos !== null && outcome.complete && price.priceVersion !== null) {
+    plane.metrics.billed(target, price.costNanos, exchange.boundNanos);
+  }
   if (outcome.usage !== null && price !== UNCOUNTABLE) plane.unpriced.note(target, price);
   if (outcome.captured !== null && plane.bodies !== null) {
     plane.bodies.capture({
