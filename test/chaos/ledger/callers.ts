@@ -33,7 +33,9 @@ export class Callers {
       const key = KEYS[Math.floor(Math.random() * KEYS.length)] as ChaosKey;
       const outcome = await this.#call(key);
       this.#counts.set(outcome, (this.#counts.get(outcome) ?? 0) + 1);
-      await new Promise((resolve) => setTimeout(resolve, outcome === '200' ? Math.random() * 20 : 50 + Math.random() * 100));
+      await new Promise((resolve) =>
+        setTimeout(resolve, outcome === '200' ? Math.random() * 20 : 50 + Math.random() * 100),
+      );
     }
   }
 

@@ -41,7 +41,12 @@ export interface Verdict {
 }
 
 /** @param lostDisks whether rows may be missing, their money being booked as slices */
-export async function judge(source: DataSource, provider: ChaosProvider, lostDisks: number, bad: Bad): Promise<Verdict> {
+export async function judge(
+  source: DataSource,
+  provider: ChaosProvider,
+  lostDisks: number,
+  bad: Bad,
+): Promise<Verdict> {
   const rows = (await source.query(
     `SELECT id::text, state, cost_nanos::text, key_name, budgets, usage_raw FROM usage_events`,
   )) as Row[];
@@ -86,12 +91,15 @@ function checkSums(
   bad: Bad,
 ): void {
   for (const [field, nanos] of rollups)
-    if ((rows.get(field) ?? 0) !== nanos) bad('the roll-up is not the sum of the rows', { field, nanos, rows: rows.get(field) });
+    if ((rows.get(field) ?? 0) !== nanos)
+      bad('the roll-up is not the sum of the rows', { field, nanos, rows: rows.get(field) });
   for (const [field, nanos] of rows)
     if (nanos > limitNanosOf(field)) bad('the ledger is above the cap', { field, nanos });
   for (const { name } of KEYS) {
     const truth = provider.spentNanos.get(name) ?? 0;
-    const booked = [...rows].filter(([field]) => field.startsWith(`key:key_file_${name}:`)).reduce((all, [, n]) => all + n, 0);
+    const booked = [...rows]
+      .filter(([field]) => field.startsWith(`key:key_file_${name}:`))
+      .reduce((all, [, n]) => all + n, 0);
     if (booked < truth) bad('the ledger is below the truth', { name, booked, truth });
   }
 }
