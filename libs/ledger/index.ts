@@ -32,13 +32,7 @@ export type { Correction, RecostRange, RecostStore } from './store/recost-store.
 export { RedisBodySink, type BodySinkOptions, type BodySinkStats } from './store/body-stream.redis.js';
 export { deadLetterKey, RedisEntryReader, type EntryReaderOptions } from './store/entry-stream.redis.js';
 export type { EntryReader, StreamEntry } from './store/entry-stream.js';
-export type {
-  UsageFilter,
-  UsageLog,
-  UsagePage,
-  UsageQuery,
-  UsageRow,
-} from './store/usage-ledger.js';
+export type { UsageFilter, UsageLog, UsagePage, UsageQuery, UsageRow } from './store/usage-ledger.js';
 export { PostgresSpendReports } from './store/spend-reports.postgres.js';
 export { PostgresKeyUse } from './store/key-use.postgres.js';
 export { PostgresUsageLog } from './store/usage-log.postgres.js';

@@ -41,6 +41,7 @@ export const nobodyPays: CallBudgets = {
   settle: () => {},
   cancel: () => {},
   tightest: () => null,
+  isReady: () => true,
 };
 
 function benchProvider(origin: string): Provider {

@@ -104,6 +104,8 @@ describe('GET /api/logs', () => {
           key: 'ci',
           keyId: event.keyId,
           team: 'research',
+          user: null,
+          app: null,
           tags: ['health-portal', 'x"y'],
           stream: true,
           inputTokens: 12,
@@ -236,7 +238,7 @@ describe('GET /api/logs', () => {
   it('the API description names every filter and field', () => {
     const { paths, components } = SwaggerModule.createDocument(app, new DocumentBuilder().build());
     const parameters = (paths['/api/logs']?.get?.parameters ?? []).map((one) => ('name' in one ? one.name : ''));
-    const filters = ['from', 'to', 'model', 'provider', 'key', 'team', 'status', 'route', 'error'];
+    const filters = ['from', 'to', 'model', 'provider', 'key', 'team', 'user', 'app', 'status', 'route', 'error'];
     expect(parameters.sort()).toEqual(['limit', 'cursor', ...filters].sort());
     const detail = components?.schemas?.['LogDetailDto'] ?? {};
     expect('properties' in detail && Object.keys(detail.properties ?? {})).toEqual(

@@ -122,6 +122,15 @@ describe('recost', () => {
     expect(await sums()).toEqual({ rows: corrected, rollups: corrected, calls: 3, unpriced: 0 });
   });
 
+  it('KEY-7: a model that turns out to be free is unpriced no more', async () => {
+    await writer.insert([booked(2, 0, { priceVersion: null })]);
+    const free = { provider: 'demo', model: 'echo', inputUsd: 0, outputUsd: 0, cachedInputUsd: 0, fromMs: 0 };
+    const override = { ...free, cacheWrite5mUsd: null, cacheWrite1hUsd: null };
+    expect((await run(true, [override])).changed).toBe(1);
+    expect(await sums()).toEqual({ rows: '0', rollups: '0', calls: 1, unpriced: 0 });
+    expect((await run(true, [override])).changed).toBe(0);
+  });
+
   it('KEY-5: each row at the override of its own day; when it goes, what was booked is right again', async () => {
     const [before, after] = [booked(5, RIGHT), booked(2, RIGHT)];
     await writer.insert([before, after]);

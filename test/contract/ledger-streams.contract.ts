@@ -2,12 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import { jest } from '@jest/globals';
-import {
-  BODY_STREAM,
-  RedisBodySink,
-  RedisEntryReader,
-  type BodyCapture,
-} from '#libs/ledger/index.js';
+import { BODY_STREAM, RedisBodySink, RedisEntryReader, type BodyCapture } from '#libs/ledger/index.js';
 import { uuidv7 } from '#libs/platform/ids.js';
 import { createRedis, redisReady, type RedisPurpose } from '#libs/stores/index.js';
 import { eventually, listeningLogger, redisRig, type Redis, type RedisRig } from './ledger-rig.js';

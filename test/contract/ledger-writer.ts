@@ -40,7 +40,16 @@ export class LedgerWriter {
 /** One row as the spool and the stream carry it. */
 export function rowText(event: UsageEvent, processId: string): string {
   const { id, orgId, costNanos, ...described } = event;
-  return JSON.stringify({ i: id, o: orgId, p: processId, s: 'settled', e: costNanos, c: costNanos, b: [], u: described });
+  return JSON.stringify({
+    i: id,
+    o: orgId,
+    p: processId,
+    s: 'settled',
+    e: costNanos,
+    c: costNanos,
+    b: [],
+    u: described,
+  });
 }
 
 /** A gateway's way into the stream of rows. */

@@ -57,8 +57,10 @@ function countsOf(usage: Json): TokenCounts & { readonly media: MediaTokens } {
 function read(usage: Json, raw: string, beside: BesideUsage): TokenUsage {
   const { media, ...counts } = countsOf(usage);
   const { moreParts = [] } = beside;
-  const own: UsagePart = { kind: 'response', model: null, ...counts, ...detailsOf(media) };
-  const parts = moreParts.length === 0 ? undefined : [own, ...moreParts];
+  const parts: readonly UsagePart[] | undefined =
+    moreParts.length === 0
+      ? undefined
+      : [{ kind: 'response', model: null, ...counts, ...detailsOf(media) }, ...moreParts];
   const { webSearchRequests = 0, fileSearchRequests, codeSessions, searchPreview } = beside;
   return {
     ...(parts === undefined ? counts : sumOf(parts)),

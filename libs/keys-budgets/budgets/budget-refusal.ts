@@ -15,7 +15,10 @@ export class BudgetRefusal extends AppError {
     const { scope, limitNanos, remainingNanos, resetMs } = state;
     const owner = scope === 'org' ? 'the organisation' : `the ${scope} "${ownerName}"`;
     const until = resetMs === null ? '' : ` It begins anew at ${new Date(resetMs).toISOString()}.`;
-    const left = remainingNanos === 0 ? 'is used up' : `has ${usd(remainingNanos)} left, less than this call may cost (${usd(needNanos)})`;
+    const left =
+      remainingNanos === 0
+        ? 'is used up'
+        : `has ${usd(remainingNanos)} left, less than this call may cost (${usd(needNanos)})`;
     super('budget_exceeded', { text: `The budget of ${owner} (${usd(limitNanos)}) ${left}.${until}` });
     this.state = state;
   }

@@ -72,7 +72,12 @@ export class BudgetCluster implements AsyncDisposable {
   }
 
   /** A chat call through one of the gateways. */
-  chat(key: string, text: string, { model = 'local/paid', maxTokens = 100, stream, signal }: Sent = {}, gateway = 0): Promise<Response> {
+  chat(
+    key: string,
+    text: string,
+    { model = 'local/paid', maxTokens = 100, stream, signal }: Sent = {},
+    gateway = 0,
+  ): Promise<Response> {
     const body = {
       model,
       messages: [{ role: 'user', content: text }],
@@ -92,7 +97,11 @@ export class BudgetCluster implements AsyncDisposable {
       `SELECT id, state, cost_nanos, bound_nanos, status, budgets FROM usage_events WHERE key_name = $1 ORDER BY ts, id`,
       [keyName],
     )) as { id: string; state: string; cost_nanos: string; bound_nanos: string; status: number; budgets: string[] }[];
-    return rows.map(({ cost_nanos, bound_nanos, ...row }) => ({ ...row, cost: Number(cost_nanos), bound: Number(bound_nanos) }));
+    return rows.map(({ cost_nanos, bound_nanos, ...row }) => ({
+      ...row,
+      cost: Number(cost_nanos),
+      bound: Number(bound_nanos),
+    }));
   }
 
   /** The rows of a key once there are so many. */

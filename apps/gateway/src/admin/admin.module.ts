@@ -1,5 +1,5 @@
 import { Module } from '@nestjs/common';
-import { AdminSessions, Budgets, TokenIndex } from '#libs/keys-budgets/index.js';
+import { AdminSessions, TokenIndex } from '#libs/keys-budgets/index.js';
 import { DEFAULT_ORG_ID, REGISTRY_FEED, type RegistryFeed } from '#libs/registry/index.js';
 import { MONGO, POSTGRES, REDIS, type HealthSources } from '#libs/stores/index.js';
 import { DataPlaneRunner } from '../proxy/data-plane-runner.js';
@@ -18,12 +18,11 @@ const makeReadiness = (
   redis: HealthSources['redis'],
   mongodb: NonNullable<HealthSources['mongodb']> | null,
   feed: RegistryFeed,
-  runner: DataPlaneRunner,
-  budgets: Budgets,
+  { plane }: DataPlaneRunner,
 ): Readiness =>
   new Readiness({ postgres, redis, mongodb }, feed, {
-    isDraining: () => runner.plane.draining,
-    areBudgetsOpen: () => budgets.isReady(DEFAULT_ORG_ID),
+    isDraining: () => plane.draining,
+    areBudgetsOpen: () => plane.budgets.isReady(DEFAULT_ORG_ID),
   });
 
 /** The glue of the admin side: who may call, health, metrics, the API's description and the first page. */
@@ -37,11 +36,7 @@ const makeReadiness = (
       inject: [TokenIndex, AdminSessions],
       useFactory: (tokens: TokenIndex, sessions: AdminSessions) => new AccessControl(tokens, sessions),
     },
-    {
-      provide: Readiness,
-      inject: [POSTGRES, REDIS, MONGO, REGISTRY_FEED, DataPlaneRunner, Budgets],
-      useFactory: makeReadiness,
-    },
+    { provide: Readiness, inject: [POSTGRES, REDIS, MONGO, REGISTRY_FEED, DataPlaneRunner], useFactory: makeReadiness },
   ],
 })
 export class AdminModule {}

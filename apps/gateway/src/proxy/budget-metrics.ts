@@ -22,5 +22,9 @@ export function observeBudgets({ stats, spool }: Pick<Budgets, 'stats' | 'spool'
     gauge(`smartflow_budgets_${metric}`, `${help}, since the start`, () => stats[name as keyof BudgetStats]);
   }
   gauge('smartflow_spool_held_bytes', 'Bytes of the spool that the ledger has not committed', () => spool.heldBytes);
-  gauge('smartflow_spool_unshipped_bytes', 'Bytes of the spool that are not in the stream', () => spool.end - spool.shipped);
+  gauge(
+    'smartflow_spool_unshipped_bytes',
+    'Bytes of the spool that are not in the stream',
+    () => spool.end - spool.shipped,
+  );
 }

@@ -9,6 +9,7 @@ import type { Reading } from './read.js';
 /**
  * Part of stage 7: the most this call can cost, at the prices that will be in force when it is settled. What has no bound
  * says why (`refuse`); a hard budget must refuse it. `injectedMaxTokens`, or what a clamp leaves, goes to `prepareBody`.
+ * Notes the bound in the exchange, where a clamp lowers it; the bill is compared with it when the call is over.
  * @throws AppError `invalid_json`
  */
 export function estimate(
@@ -19,7 +20,7 @@ export function estimate(
   plane: DataPlane,
 ): UpperBound {
   const { provider, model } = target;
-  return upperBound(plane.prices, {
+  const bound = upperBound(plane.prices, {
     provider,
     model,
     facts: requestFacts(exchange.operation ?? 'chat', exchange.body, reading),
@@ -27,4 +28,6 @@ export function estimate(
     overrides: exchange.snapshot.priceOverrides.of(key.orgId),
     defaultTier: provider.defaultTier,
   });
+  exchange.boundNanos = bound.refuse === null ? bound.wantNanos : null;
+  return bound;
 }

@@ -53,6 +53,8 @@ export class Exchange {
   maxTokens: number | null = null;
   /** A budget pays for a shorter answer than was asked for. */
   isClamped = false;
+  /** The most the call may cost, in nano-dollars, where `estimate` was asked; `null`: not asked, or without bound. */
+  boundNanos: number | null = null;
   /** What becomes of the call when its caller leaves; `null`: as the provider's setting says. For hard budgets: `drain`. */
   whenClientGone: 'cancel' | 'drain' | null = null;
 

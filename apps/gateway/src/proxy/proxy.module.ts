@@ -1,5 +1,5 @@
 import { Module, type OnApplicationShutdown } from '@nestjs/common';
-import { Budgets, readPepper, RedisLimitCounters, SharedLimiter } from '#libs/keys-budgets/index.js';
+import { readPepper, RedisLimitCounters, SharedLimiter } from '#libs/keys-budgets/index.js';
 import { observeBodies, RedisBodySink } from '#libs/ledger/index.js';
 import { newId } from '#libs/platform/ids.js';
 import type { Logger } from '#libs/platform/logger.js';
@@ -21,7 +21,6 @@ const FLUSH_DEADLINE_MS = 10_000;
 class DataPlaneLife implements OnApplicationShutdown {
   constructor(
     readonly runner: DataPlaneRunner,
-    readonly budgets: Budgets,
     private readonly end: () => Promise<void>,
   ) {}
 
@@ -59,7 +58,7 @@ async function startDataPlane(
   const pepper = await readPepper(source, 'key');
   const { budgets } = money;
   const runner = new DataPlaneRunner({ settings, feed, pepper, budgets, bodies, limiter, demo, log });
-  return new DataPlaneLife(runner, budgets, async () => {
+  return new DataPlaneLife(runner, async () => {
     await money.close();
     await bodies.close(FLUSH_DEADLINE_MS);
     limiter.stop();
@@ -78,9 +77,8 @@ async function startDataPlane(
       useFactory: startDataPlane,
     },
     { provide: DataPlaneRunner, inject: [DataPlaneLife], useFactory: (life: DataPlaneLife) => life.runner },
-    { provide: Budgets, inject: [DataPlaneLife], useFactory: (life: DataPlaneLife) => life.budgets },
     { provide: DATA_PLANE, inject: [DataPlaneRunner], useFactory: (runner: DataPlaneRunner) => runner.plane },
   ],
-  exports: [DataPlaneRunner, Budgets],
+  exports: [DataPlaneRunner],
 })
 export class ProxyModule {}

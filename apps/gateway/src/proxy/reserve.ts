@@ -34,6 +34,7 @@ export async function reserve(
   if (!admission.ok) throw refusalOf(admission, key, bound);
   if (!(await admission.written)) throw notAdmitted();
   exchange.admission = admission;
+  exchange.boundNanos = set.hasHard ? admission.boundNanos : null; // without a maximum sent along it bounds nothing
   if (bound === null || !set.hasHard) return;
   exchange.whenClientGone = 'drain'; // else a caller that leaves costs its budget the whole bound
   exchange.isClamped = admission.isClampedFrom(bound.wantNanos);

@@ -60,7 +60,11 @@ export function ownHeaders(exchange: Exchange, plane: DataPlane): OutgoingHeader
  * The tightest budget of the call (KEY-3), and what a clamp left of the answer's length.
  * @param freedNanos what of the money set aside for the call is known to be free again
  */
-export function budgetHeaders({ admission, maxTokens, isClamped }: Exchange, plane: DataPlane, freedNanos: number): OutgoingHeaders {
+export function budgetHeaders(
+  { admission, maxTokens, isClamped }: Exchange,
+  plane: DataPlane,
+  freedNanos: number,
+): OutgoingHeaders {
   const state = admission === null ? null : plane.budgets.tightest(admission.set, freedNanos);
   if (state === null) return {};
   const headers = stateHeaders(state, state.remainingNanos);

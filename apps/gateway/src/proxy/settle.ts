@@ -49,6 +49,9 @@ export function settle(exchange: Exchange, plane: DataPlane, outcome: Outcome): 
   });
   plane.budgets.settle(admission, bookedNanos(exchange, outcome, price), event);
   plane.metrics.called(exchange, status, latencyMs, outcome.usage, price.costNanos);
+  if (exchange.boundNanos !== null && outcome.complete && price.priceVersion !== null) {
+    plane.metrics.billed(target, price.costNanos, exchange.boundNanos);
+  }
   if (outcome.usage !== null && price !== UNCOUNTABLE) plane.unpriced.note(target, price);
   if (outcome.captured !== null && plane.bodies !== null) {
     plane.bodies.capture({

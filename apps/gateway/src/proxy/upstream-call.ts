@@ -339,7 +339,12 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
       this.#plane.metrics.clientGone(outcome.complete ? 'drained' : 'cut');
     }
     const error = this.#isDraining ? 'client_gone' : outcome.error;
-    settle(this.#exchange, this.#plane, { ...outcome, error, sent: this.#controller !== null, captured: this.#capture?.take() ?? null });
+    settle(this.#exchange, this.#plane, {
+      ...outcome,
+      error,
+      sent: this.#controller !== null,
+      captured: this.#capture?.take() ?? null,
+    });
     this.#plane.active.delete(this);
   }
 }
