@@ -13,7 +13,7 @@ import { Callers } from './callers.js';
 import { freePort, isReady, loseDisk, Slot, spoolsOf } from './fleet.js';
 import { ChaosProvider, type Bad } from './provider.js';
 import { ChaosStores } from './stores.js';
-import { judge, ledgerSums, lookInside } from './verdict.js';
+import { checkCovered, judge, ledgerSums, lookInside } from './verdict.js';
 import { configOf } from './world.js';
 
 const { values } = parseArgs({
@@ -139,9 +139,15 @@ async function doHarm(redis: Redis, source: DataSource, lost: string[]): Promise
   }
 }
 
-/** Load off and everything alive: until Valkey and the ledger say the same and no spool is left to read. */
-async function rest(urls: readonly string[], redis: Redis, source: DataSource, lost: readonly string[]): Promise<void> {
-  await until('all gateways serve again', 60_000, async () => (await Promise.all(urls.map(isReady))).every(Boolean));
+/** While lost disks stay booked, what is taken of each cap covers all that was truly spent. */
+async function checkHeld(redis: Redis): Promise<void> {
+  let inside: Map<string, number> | null = null;
+  await until('the counters are open', 60_000, async () => (inside = await lookInside(redis, bad)) !== null);
+  checkCovered(inside ?? new Map(), provider, bad);
+}
+
+/** What a lost disk held is let go of knowingly; from then on the ledger may be below the truth. */
+async function forget(lost: readonly string[]): Promise<void> {
   for (const processId of lost) {
     await until(`${processId} is forgotten`, 90_000, async () => {
       const env = cleanEnvironment({ DATABASE_URL: stores.postgresUrl.reveal(), REDIS_URL: stores.redisUrl.reveal() });
@@ -153,6 +159,10 @@ async function rest(urls: readonly string[], redis: Redis, source: DataSource, l
       return true;
     });
   }
+}
+
+/** Load off and everything alive: until Valkey and the ledger say the same and no spool is left to read. */
+async function rest(redis: Redis, source: DataSource): Promise<void> {
   let differ = '';
   await until('Valkey and the ledger say the same', REST_MS, async () => {
     const [inside, sums] = [await lookInside(redis, bad), await ledgerSums(source)];
@@ -186,7 +196,10 @@ await sleep(2000);
 const calls = await callers.stop();
 isLooking = false;
 await looking;
-await rest(urls, redis, source, lost);
+await until('all gateways serve again', 60_000, async () => (await Promise.all(urls.map(isReady))).every(Boolean));
+await checkHeld(redis);
+await forget(lost);
+await rest(redis, source);
 const verdict = await judge(source, provider, lost.length, bad);
 const codes = await Promise.all(slots.slice(0, 3).map((slot) => slot.stop()));
 if (codes.some((code) => code !== 0)) bad('a gateway did not end in order', { codes });
