@@ -31,14 +31,17 @@ export async function measure(
   limit: { readonly windowMs: number; readonly maxAnswers?: number },
 ): Promise<Sample> {
   await ends.prepare(specOf(row, load, limit));
+  if (limit.maxAnswers === undefined) row.hold?.(true);
   const before = cpuMs(row.pid);
   const waitedBefore = waitedMs(row.pid);
   const result = await ends.run(limit.windowMs + LATE_MS).catch((error: unknown) => {
+    row.hold?.(false);
     throw new Error(`${row.name} under ${load.name}`, { cause: error });
   });
   await new Promise((resolve) => setTimeout(resolve, AFTERMATH_MS));
   const spent = cpuMs(row.pid) - before;
   const waited = waitedMs(row.pid) - waitedBefore;
+  row.hold?.(false);
   return {
     cpuMicros: (spent * 1000) / unitsOf(load, result),
     answers: result.answers,

@@ -67,6 +67,7 @@ export function productRow(name: RowName, options: ProductRowOptions): RowStarte
         port: Number(new URL(product.url).port),
         key: product.key,
         pid: gateway,
+        hold: (held) => void process.kill(worker, held ? 'SIGSTOP' : 'SIGCONT'),
         output: () => product.logs(),
         stop: async () => void (await product.stop()),
       };

@@ -14,6 +14,8 @@ export interface Row {
   readonly key: string;
   /** The process whose time is counted. */
   readonly pid: number;
+  /** Holds or lets go what works behind the row on the load's core, where a row has such. */
+  hold?(held: boolean): void;
   /** What it has printed so far. */
   output(): string;
   stop(): Promise<void>;
