@@ -33,22 +33,36 @@ export async function measure(
   limit: { readonly windowMs: number; readonly maxAnswers?: number },
 ): Promise<Sample> {
   await ends.prepare(specOf(row, load, limit));
+  if (limit.maxAnswers === undefined) row.hold?.(true);
   const before = cpuMs(row.pid);
   const waitedBefore = waitedMs(row.pid);
   const redisBefore = row.redisPid === null ? 0 : cpuMs(row.redisPid);
   const result = await ends.run(limit.windowMs + LATE_MS).catch((error: unknown) => {
+    row.hold?.(false);
     throw new Error(`${row.name} under ${load.name}`, { cause: error });
   });
   await new Promise((resolve) => setTimeout(resolve, AFTERMATH_MS));
   const spent = cpuMs(row.pid) - before;
   const waited = waitedMs(row.pid) - waitedBefore;
+  row.hold?.(false);
   const units = unitsOf(load, result);
+  if (row.redisPid !== null) await untilIdle(row.redisPid); // what the worker takes out again is part of the price
   return {
     cpuMicros: (spent * 1000) / units,
     redisMicros: row.redisPid === null ? null : ((cpuMs(row.redisPid) - redisBefore) * 1000) / units,
     answers: result.answers,
     disturbed: waited / (waited + spent),
   };
+}
+
+/** Until a process has done next to nothing for a moment, at most some seconds. */
+async function untilIdle(pid: number): Promise<void> {
+  for (let looks = 0, before = cpuMs(pid); looks < 12; looks++) {
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    const now = cpuMs(pid);
+    if (now - before <= 10) return;
+    before = now;
+  }
 }
 
 export function specOf(

@@ -90,6 +90,7 @@ export function productRow(name: RowName, options: ProductRowOptions): RowStarte
         key: options.budgets === undefined ? product.key : BUDGET_KEY,
         pid: gateway,
         redisPid: redis,
+        hold: (held) => void process.kill(worker, held ? 'SIGSTOP' : 'SIGCONT'),
         output: () => product.logs(),
         stop: async () => void (await product.stop()),
       };

@@ -19,6 +19,8 @@ export interface Row {
   readonly pid: number;
   /** Its Redis; `null`: it has none. */
   readonly redisPid: number | null;
+  /** Holds or lets go what works behind the row on the load's core, where a row has such. */
+  hold?(held: boolean): void;
   /** What it has printed so far. */
   output(): string;
   stop(): Promise<void>;

@@ -179,7 +179,7 @@ describe('a caller who leaves', () => {
       kind: 'answer',
       headers: { 'content-type': 'text/event-stream' },
       body: function* () {
-        for (let i = 0; i < 1600; i++) {
+        for (let i = 0; i < 500; i++) {
           made++;
           yield block;
         }
@@ -197,11 +197,11 @@ describe('a caller who leaves', () => {
       await new Promise((resolve) => setTimeout(resolve, 300));
       return stands && made === last ? true : null;
     });
-    expect(made).toBeLessThan(400);
+    expect(made).toBeLessThan(250);
     let received = 0;
     for (let part = await reader.read(); !part.done; part = await reader.read()) received += part.value.length;
-    expect(made).toBe(1600);
-    expect(received).toBeGreaterThan(1590 * 64 * 1024);
+    expect(made).toBe(500);
+    expect(received).toBeGreaterThan(490 * 64 * 1024);
   }, 30_000);
 
   it('LLM-8: the whole stream arrives when nothing breaks', async () => {

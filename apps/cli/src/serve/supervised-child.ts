@@ -17,6 +17,9 @@ export interface ChildOptions {
   readonly maxInstantDeaths: number;
 }
 
+/** A young generation with room for the calls of a busy moment: fewer collections, and fewer calls grow old in them. */
+const HEAP_FLAGS = ['--max-semi-space-size=32'];
+
 const DEFAULTS: ChildOptions = {
   script: path.join(import.meta.dirname, 'child.js'),
   startMs: 90_000,
@@ -133,6 +136,7 @@ export class SupervisedChild {
   #spawn(): void {
     const child = fork(this.#options.script, [this.name], {
       detached: true,
+      execArgv: [...process.execArgv, ...HEAP_FLAGS],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     this.#process = child;

@@ -3,6 +3,8 @@ import { AppError } from '#libs/platform/errors.js';
 import { decode, type Exchange } from './exchange.js';
 
 const KEY_HEADERS: ReadonlySet<string> = new Set(['authorization', 'x-api-key', 'x-goog-api-key', 'api-key']);
+const SHORTEST_KEY_HEADER = 'api-key'.length;
+const LONGEST_KEY_HEADER = 'x-goog-api-key'.length;
 
 /**
  * Stage 1: who is calling. A key may come in any of the places the official clients use; two different ones are refused
@@ -23,19 +25,23 @@ export function authenticate(exchange: Exchange): KeyRecord {
 
 function presentedKey(exchange: Exchange): string {
   let found = '';
-  const add = (value: string): void => {
-    if (found !== '' && value !== '' && value !== found) throw new AppError('key_conflict');
-    if (value !== '') found = value;
-  };
   // The raw list, since of a header that stands twice Node shows only the first.
   const raw = exchange.request.rawHeaders;
   for (let i = 0; i < raw.length; i += 2) {
-    const name = (raw[i] as string).toLowerCase();
-    if (KEY_HEADERS.has(name))
-      add(name === 'authorization' ? bearer(raw[i + 1] as string) : (raw[i + 1] as string).trim());
+    const written = raw[i] as string;
+    if (written.length < SHORTEST_KEY_HEADER || written.length > LONGEST_KEY_HEADER) continue;
+    const name = written.toLowerCase();
+    if (!KEY_HEADERS.has(name)) continue;
+    const value = raw[i + 1] as string;
+    found = same(found, name === 'authorization' ? bearer(value) : value.trim());
   }
-  add(takeKeyFromQuery(exchange));
-  return found;
+  return exchange.query === '' ? found : same(found, takeKeyFromQuery(exchange));
+}
+
+/** The one key two places hold; either may be empty. @throws AppError `key_conflict` */
+function same(found: string, value: string): string {
+  if (found !== '' && value !== '' && value !== found) throw new AppError('key_conflict');
+  return value === '' ? found : value;
 }
 
 function bearer(authorization: string): string {
@@ -47,7 +53,6 @@ function bearer(authorization: string): string {
 
 /** Gemini clients may send `?key=`. It is taken out at once: a key must reach neither the upstream nor a log. */
 function takeKeyFromQuery(exchange: Exchange): string {
-  if (exchange.query === '') return '';
   const parts = exchange.query.split('&');
   const isKey = (part: string): boolean => decode(part.split('=', 1)[0] as string) === 'key';
   const values = parts.filter(isKey);

@@ -4,11 +4,11 @@ import type { Provider } from '#libs/providers/index.js';
 
 /**
  * undici's Pool looks for a free connection by a linear scan: with 4,000 open streams a short call would cost 2.3 times as
- * much. Several pools per origin, taken in turn, remove that; while there are few calls one is enough, so that a quiet gateway
- * reuses its connections.
+ * much. Several pools per origin, taken in turn, remove that; while there are few calls one is enough: its scan is short, and
+ * few connections in constant use cost less than many that take turns.
  */
 const POOLS_PER_ORIGIN = 32;
-const CROWDED_CALLS = 16;
+const CROWDED_CALLS = 128;
 /** Shorter than balancers in front of providers keep an idle connection, so that a call seldom meets one that is closing. */
 const KEEP_ALIVE_MS = 30_000;
 
