@@ -1,7 +1,10 @@
 export { Public, Require } from './access.decorator.js';
 export { adminValidationPipe } from './admin-validation.pipe.js';
 export { beginAnswer } from './answer-headers.js';
+export { answerVersion, type AppliedWaiter } from './answer-version.js';
+export { Change, expectedVersion, type ChangeRequest } from './change.decorator.js';
 export { ListQueryDto } from './list-query.dto.js';
+export { pageById, type Page } from './page-by-id.js';
 export { isRole, isWithin, PERMISSIONS, roleAllows, ROLES, type Permission, type Role } from './permissions.js';
 export { CurrentPrincipal } from './principal.decorator.js';
 export type { AdminPrincipal } from './principal.js';
@@ -10,3 +13,4 @@ export { ProblemFilter, sendProblem } from './problem.filter.js';
 export { Origin, originOf, type RequestOrigin } from './request-origin.decorator.js';
 export { virtualKeyRoute, type RouteAccess } from './route-access.js';
 export { isSuspiciousPath } from './suspicious-path.js';
+export { WaitQueryDto } from './wait-query.dto.js';

@@ -39,6 +39,7 @@ export type {
   UsageRow,
   UsageWriter,
 } from './store/usage-ledger.js';
+export { PostgresSpendSums, type BudgetSum, type UnpricedCalls } from './store/spend-sums.postgres.js';
 export { PostgresSpendReports } from './store/spend-reports.postgres.js';
 export { PostgresKeyUse } from './store/key-use.postgres.js';
 export { PostgresUsageLog } from './store/usage-log.postgres.js';

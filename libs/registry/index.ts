@@ -7,6 +7,7 @@ export {
 } from './document.js';
 export { openRegistry, type OpenRegistryOptions, type Registry } from './open-registry.js';
 export { PollingRegistryFeed, type FeedEvent, type FeedHealth, type RegistryFeed } from './registry-feed.js';
+export { PulledRegistry } from './pulled-registry.js';
 export { REGISTRY_FEED, RegistryModule } from './registry.module.js';
 export { RegistryState } from './registry-state.js';
 export { RegistryWriter, type Applied } from './registry-writer.js';

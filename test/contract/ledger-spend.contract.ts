@@ -41,7 +41,7 @@ beforeAll(async () => {
   const ledger = LedgerModule.forRoot({
     logger: listeningLogger().logger,
     archiveRetentionDays: () => 30,
-    zoneOfOrg: () => zone,
+    zoneOfOrg: { useFactory: () => () => zone },
   });
   const stores = {
     module: class Stores {},

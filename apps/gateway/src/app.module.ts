@@ -1,8 +1,10 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import { KeysModule, type Declared, type KeyUses } from '#libs/keys-budgets/index.js';
-import { LedgerModule, PostgresKeyUse } from '#libs/ledger/index.js';
+import { AlertsModule } from '#libs/alerts/index.js';
+import { KeysModule, OwnerIndex, type Declared, type KeyUses } from '#libs/keys-budgets/index.js';
+import { LedgerModule, PostgresKeyUse, type ZoneOfOrg } from '#libs/ledger/index.js';
+import { EgressPolicy } from '#libs/platform/egress.js';
 import type { Logger } from '#libs/platform/logger.js';
-import { RegistryModule } from '#libs/registry/index.js';
+import { REGISTRY_FEED, RegistryModule, type RegistryFeed } from '#libs/registry/index.js';
 import { POSTGRES, StoresModule, type StoreUrls } from '#libs/stores/index.js';
 import { AdminModule } from './admin/admin.module.js';
 import { LIVE_SETTINGS, type LiveSettings } from './live-settings.js';
@@ -26,6 +28,8 @@ export class AppModule {
         () =>
           live.live,
     };
+    const zoneOfOrg = { inject: [REGISTRY_FEED, LIVE_SETTINGS], useFactory: zonesOf };
+    const policy = { inject: [LIVE_SETTINGS], useFactory: policyOf };
     const keyUses = { inject: [POSTGRES], useFactory: keyUsesOf };
     return {
       module: AppModule,
@@ -33,17 +37,29 @@ export class AppModule {
         ProcessModule.forRoot(settings, log),
         StoresModule.forRoot(urls, { role: 'app', postgres: { poolSize: 10, applicationName: 'smartflow-gateway' } }),
         RegistryModule.forRoot(log),
-      KeysModule.forRoot({ declared, keyUses }),
-      LedgerModule.forRoot({
-        logger: log,
-        archiveRetentionDays: () => settings.live.archive.retentionDays,
-        zoneOfOrg: () => 'UTC', // until organisations have a zone of their own
-      }),
+        KeysModule.forRoot({ declared, keyUses }),
+        LedgerModule.forRoot({
+          logger: log,
+          archiveRetentionDays: () => settings.live.archive.retentionDays,
+          zoneOfOrg,
+        }),
+        AlertsModule.forRoot({ policy }),
         ProxyModule,
         AdminModule,
       ],
     };
   }
+}
+
+/** The organisations' own time zones, as their settings stand now. */
+function zonesOf(feed: RegistryFeed, settings: LiveSettings): ZoneOfOrg {
+  let owners = OwnerIndex.empty;
+  return (orgId) => (owners = owners.at(feed.current(), settings.live)).org(orgId).timeZone;
+}
+
+/** Where messages may be sent, as the file says now. */
+function policyOf(settings: LiveSettings): () => EgressPolicy {
+  return () => new EgressPolicy(settings.live.egressAllow);
 }
 
 /** The ledger's knowledge of keys, in the form in which the keys' API asks for it. */

@@ -17,6 +17,7 @@ import { createLogger, type Logger } from '#libs/platform/logger.js';
 import { connectPostgres, timePartitions, type StoreUrls } from '#libs/stores/index.js';
 import { archiveBodies } from './archive-bodies.js';
 import { openReader } from './open-reader.js';
+import { tellAlerts } from './tell-alerts.js';
 
 /** A worker at work. */
 export interface RunningWorker {
@@ -84,6 +85,7 @@ export async function startWorker(
     maintain();
     const timer = setInterval(maintain, MAINTAIN_EVERY_MS);
     opened.defer(() => clearInterval(timer));
+    await tellAlerts({ config, urls, source, logger, opened });
     logger.info({ archive: urls.mongodb === null ? 'PostgreSQL' : 'MongoDB' }, 'worker started');
     return { stop: () => stop(controls, work, opened) };
   } catch (error) {

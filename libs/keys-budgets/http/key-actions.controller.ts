@@ -1,12 +1,10 @@
 import { Body, Controller, HttpCode, Inject, Param, Post, Query, Res } from '@nestjs/common';
 import { ApiCreatedResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { Require } from '#libs/http/index.js';
+import { answerVersion, Change, Require, WaitQueryDto, type ChangeRequest } from '#libs/http/index.js';
 import { AppError } from '#libs/platform/errors.js';
 import { RegistryWriter } from '#libs/registry/index.js';
 import { KeyAdmin } from '../key-admin.js';
-import { answerVersion } from './answer-version.js';
-import { Change, type ChangeRequest } from './change.decorator.js';
 import { KeyAnswers } from './key-answers.js';
 import {
   BlockKeyDto,
@@ -16,7 +14,6 @@ import {
   CreatedKeyDto,
   KeyDto,
   RotateKeyDto,
-  WaitQueryDto,
 } from './keys.dto.js';
 import { toChanges, toKeyDto, toSettings } from './keys.presenter.js';
 

@@ -1,9 +1,9 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
+import { answerVersion } from '#libs/http/index.js';
 import { RegistryWriter } from '#libs/registry/index.js';
 import type { NewKey } from '../key-admin.js';
 import type { KeyUse, KeyUses, KeyView } from '../key-view.js';
-import { answerVersion } from './answer-version.js';
 import type { CreatedKeyDto, KeyDto } from './keys.dto.js';
 import { toKeyDto } from './keys.presenter.js';
 

@@ -1,11 +1,18 @@
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import { ApiCreatedResponse, ApiHeader, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { CurrentPrincipal, ListQueryDto, Require, type AdminPrincipal } from '#libs/http/index.js';
+import {
+  Change,
+  CurrentPrincipal,
+  ListQueryDto,
+  Require,
+  WaitQueryDto,
+  type AdminPrincipal,
+  type ChangeRequest,
+} from '#libs/http/index.js';
 import { KeyAdmin } from '../key-admin.js';
-import { Change, type ChangeRequest } from './change.decorator.js';
 import { KeyAnswers } from './key-answers.js';
-import { CreatedKeyDto, CreateKeyDto, KeyDto, KeyListDto, UpdateKeyDto, WaitQueryDto } from './keys.dto.js';
+import { CreatedKeyDto, CreateKeyDto, KeyDto, KeyListDto, UpdateKeyDto } from './keys.dto.js';
 import { toChanges, toSettings } from './keys.presenter.js';
 
 const ifMatch = { name: 'If-Match', required: false, description: 'ETag of the key; 409 when it was changed since' };

@@ -182,14 +182,6 @@ export class BulkKeysDto {
   reason?: string | null;
 }
 
-/** `?wait=applied`: answer when every living replica has taken the change over (5 s at most). */
-export class WaitQueryDto {
-  @ApiPropertyOptional({ enum: ['applied'] })
-  @IsOptional()
-  @IsIn(['applied'])
-  wait?: 'applied';
-}
-
 /** A virtual key without its secret. */
 export class KeyDto {
   @ApiProperty()

@@ -1,12 +1,18 @@
 import { Body, Controller, Get, Inject, Param, Patch, Query, Res } from '@nestjs/common';
 import { ApiHeader, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { CurrentPrincipal, ListQueryDto, Require, type AdminPrincipal } from '#libs/http/index.js';
+import {
+  answerVersion,
+  Change,
+  CurrentPrincipal,
+  ListQueryDto,
+  Require,
+  WaitQueryDto,
+  type AdminPrincipal,
+  type ChangeRequest,
+} from '#libs/http/index.js';
 import { RegistryWriter } from '#libs/registry/index.js';
 import { OrgAdmin } from '../org-admin.js';
-import { answerVersion } from './answer-version.js';
-import { Change, type ChangeRequest } from './change.decorator.js';
-import { WaitQueryDto } from './keys.dto.js';
 import { OrgDto, OrgListDto, UpdateOrgDto } from './owners.dto.js';
 import { toOrgChanges, toOrgDto } from './owners.presenter.js';
 

@@ -14,14 +14,20 @@ import {
 } from '@nestjs/common';
 import { ApiCreatedResponse, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { CurrentPrincipal, ListQueryDto, Require, type AdminPrincipal } from '#libs/http/index.js';
+import {
+  answerVersion,
+  Change,
+  CurrentPrincipal,
+  ListQueryDto,
+  Require,
+  WaitQueryDto,
+  type AdminPrincipal,
+  type ChangeRequest,
+} from '#libs/http/index.js';
 import { RegistryWriter } from '#libs/registry/index.js';
 import { invalid } from '../invalid.js';
 import { OwnerAdmin } from '../owner-admin.js';
 import type { OwnerKind } from '../owner-document.js';
-import { answerVersion } from './answer-version.js';
-import { Change, type ChangeRequest } from './change.decorator.js';
-import { WaitQueryDto } from './keys.dto.js';
 import {
   CreateOwnerDto,
   DeletedOwnerDto,

@@ -1,9 +1,9 @@
 import { ApiHideProperty, ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { ArrayMaxSize, ArrayMinSize, IsArray, IsIn, IsObject, IsOptional, ValidateIf, ValidateNested } from 'class-validator';
+import { WaitQueryDto } from '#libs/http/index.js';
 import { MOST_BUDGETS, WEEK_STARTS, WEEKDAYS, type WeekStart } from '#libs/platform/config.js';
 import { BudgetDto, isGiven, isGivenAndNotNull, LimitsDto } from './governance.dto.js';
-import { WaitQueryDto } from './keys.dto.js';
 import {
   IsLabel,
   IsMetadata,

@@ -1,13 +1,20 @@
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Query, Res } from '@nestjs/common';
 import { ApiCreatedResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { CurrentPrincipal, isWithin, ListQueryDto, Require, type AdminPrincipal } from '#libs/http/index.js';
+import {
+  answerVersion,
+  Change,
+  CurrentPrincipal,
+  isWithin,
+  ListQueryDto,
+  Require,
+  WaitQueryDto,
+  type AdminPrincipal,
+  type ChangeRequest,
+} from '#libs/http/index.js';
 import { AppError } from '#libs/platform/errors.js';
 import { RegistryWriter } from '#libs/registry/index.js';
 import { TokenAdmin, type TokenView } from '../token-admin.js';
-import { answerVersion } from './answer-version.js';
-import { Change, type ChangeRequest } from './change.decorator.js';
-import { WaitQueryDto } from './keys.dto.js';
 import { toInstant } from './keys.presenter.js';
 import { CreatedTokenDto, CreateTokenDto, TokenDto, TokenListDto } from './tokens.dto.js';
 

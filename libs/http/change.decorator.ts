@@ -1,7 +1,8 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { originOf, type RequestOrigin, type Role } from '#libs/http/index.js';
 import { AppError } from '#libs/platform/errors.js';
+import type { Role } from './permissions.js';
+import { originOf, type RequestOrigin } from './request-origin.decorator.js';
 
 /** What every changing request says beside its body. */
 export interface ChangeRequest {

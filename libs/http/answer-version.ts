@@ -1,11 +1,15 @@
 import type { FastifyReply } from 'fastify';
-import type { RegistryWriter } from '#libs/registry/index.js';
+
+/** What waits for all living replicas to run a version; the registry's writer does. */
+export interface AppliedWaiter {
+  waitApplied(version: number): Promise<{ readonly applied: number; readonly replicas: number }>;
+}
 
 /** `ETag` of an object, and with `?wait=applied` how many of the living replicas run the change (`x-smartflow-applied: 2/2`). */
 export async function answerVersion(
   reply: FastifyReply,
   version: number,
-  writer: RegistryWriter,
+  writer: AppliedWaiter,
   wait: 'applied' | undefined,
 ): Promise<void> {
   void reply.header('etag', `"${version}"`);
