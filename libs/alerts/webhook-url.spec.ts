@@ -9,7 +9,7 @@ describe('addresses of webhooks', () => {
     'https://hooks.example/a?b=c',
     'https://8.8.8.8/x',
     'https://[2606:4700::1111]/x',
-  ])('IAM-5: %s is taken', (url) => expect(faultOfWebhookUrl(url, closed)).toBeNull());
+  ])('CFG-1: %s is taken', (url) => expect(faultOfWebhookUrl(url, closed)).toBeNull());
 
   it.each([
     ['ftp://hooks.example', /http/],
@@ -28,11 +28,11 @@ describe('addresses of webhooks', () => {
     ['https://169.254.169.254/latest', /egress\.allow/],
     ['http://8.8.8.8/x', /https/],
     [`https://hooks.example/${'x'.repeat(2048)}`, /2048/],
-  ])('IAM-5: %s is refused: no private address unless the operator allows it', (url, fault) => {
+  ])('CFG-1: %s is refused: no private address unless the operator allows it', (url, fault) => {
     expect(faultOfWebhookUrl(url, closed)).toMatch(fault);
   });
 
-  it('IAM-5: what the operator lists may be reached, by plain http too', () => {
+  it('CFG-1: what the operator lists may be reached, by plain http too', () => {
     for (const url of ['http://127.0.0.1:9/x', 'http://localhost/x', 'http://10.1.2.3/', 'https://10.1.2.3/']) {
       expect(faultOfWebhookUrl(url, open)).toBeNull();
     }

@@ -37,7 +37,7 @@ beforeAll(async () => {
   await (await timePartitioner(rig.source, 'day')).ensure('usage_events');
   archive = new PostgresArchive(rig.source, LOG_FACETS, timePartitions(rig.source, 'archive_records', 'month'));
   writer = new PostgresUsageWriter(rig.source, timePartitions(rig.source, 'usage_events', 'day'));
-  const ledger = LedgerModule.forRoot({ logger: listeningLogger().logger, archiveRetentionDays: () => archiveDays , zoneOfOrg: () => 'UTC'});
+  const ledger = LedgerModule.forRoot({ logger: listeningLogger().logger, archiveRetentionDays: () => archiveDays , zoneOfOrg: { useFactory: () => () => 'UTC' }});
   const stores = {
     module: class Stores {},
     global: true,
