@@ -28,7 +28,7 @@ interface Told {
 
 describe('webhooks', () => {
   let postgres: TestPostgres;
-  let redis: TestRedis;
+  let redis: TestRedis | null;
   let folder: string;
   let receiver: WebhookReceiver;
   let upstream: FakeUpstream;
@@ -36,9 +36,9 @@ describe('webhooks', () => {
   let b: Product;
 
   beforeAll(async () => {
-    [postgres, redis, folder, receiver, upstream] = await Promise.all([
+    redis = await startTestRedis();
+    [postgres, folder, receiver, upstream] = await Promise.all([
       startTestPostgres(),
-      startTestRedis(),
       temporaryDataDir(),
       startWebhookReceiver(),
       startFakeUpstream({ fallback: answerWithRecording }),
@@ -236,7 +236,8 @@ describe('webhooks', () => {
 
   it('OPS-3: Redis away for half a minute is told, once', async () => {
     await make('stores', { events: ['store.down'] });
-    await redis.stop();
+    await redis?.stop();
+    redis = null;
     await eventually('it is told', 60_000, () => at('stores')[0] ?? null);
     await new Promise((resolve) => setTimeout(resolve, 6000)); // one more look of the other worker
     expect(toldAt('stores')).toMatchObject([
