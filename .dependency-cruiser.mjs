@@ -8,7 +8,18 @@ const base = ['stores', 'dialects', 'http', 'embeddings'];
 const middle = ['pricing', 'providers', 'registry'];
 const foundations = [...base, ...middle];
 /** What the product does, one folder each. They never import one another: what one needs of another it declares as a port, bound in apps. */
-const capabilities = ['a2a', 'alerts', 'cache', 'guardrails', 'iam-sync', 'keys-budgets', 'ledger', 'mcp-gateway', 'routing'];
+const capabilities = [
+  'a2a',
+  'alerts',
+  'cache',
+  'guardrails',
+  'iam-sync',
+  'keys-budgets',
+  'ledger',
+  'mcp-gateway',
+  'price-admin',
+  'routing',
+];
 const any = (names) => `(${names.join('|')})`;
 
 const tests = '(\\.(spec|e2e|contract)\\.ts$)|(^test/)';

@@ -1,6 +1,6 @@
 import type { AppError } from '#libs/platform/errors.js';
 import type { RateHeaders, RateLimits } from './rate-limits.js';
-import type { TokenUsage } from './usage.js';
+import type { BesideUsage, TokenUsage } from './usage.js';
 
 export type DialectName = 'openai' | 'anthropic' | 'gemini';
 
@@ -26,10 +26,12 @@ export interface RenderedError {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** What is left of a stream that was relayed: its first bytes and its last ones. */
+/** What is left of a stream that was relayed: its first bytes, its last ones, and what is billed in between. */
 export interface StreamEnds {
   readonly head: Buffer;
   readonly tail: Buffer;
+  /** Blocks in between that carry what `Dialect.billedMark` names; left out where there is no such mark. */
+  readonly marked?: Buffer;
 }
 
 /** `done`: with its proper last frames. `failed`: with an error event of the provider's own. `cut`: it just stopped. */
@@ -57,20 +59,16 @@ export interface Dialect {
   usageOfBody(operation: Operation, body: Buffer): TokenUsage | null;
   /** Usage in what is left of a relayed stream; complete only when its ending is `done`. */
   usageOfStream(operation: Operation, ends: StreamEnds): TokenUsage | null;
+  /** Usage read again from its `raw` text and what stood beside it; `null` when that is no usage object. */
+  usageOfRaw(raw: string, beside: BesideUsage): TokenUsage | null;
+  /** Response header that names the service tier, where the answer's body does not. */
+  readonly tierHeader: string | null;
+  /** Text that marks frames of a stream which count for the bill and may come long before its end. */
+  readonly billedMark: string | null;
   /** The answer of the dialect's model listing, as JSON text. */
   renderModels(models: readonly ListedModel[]): string;
   /** One model, as JSON text. */
   renderModel(model: ListedModel): string;
-}
-
-/** A token count as a provider reports it: anything but a non-negative number counts as 0. */
-export function count(value: unknown): number {
-  return typeof value === 'number' && Number.isFinite(value) && value > 0 ? Math.floor(value) : 0;
-}
-
-/** A nested object of a usage report, or an empty one. */
-export function nested(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 }
 
 /** Headers every error of ours carries. A caller's own mistake will not get better by itself: SDKs must not repeat it. */

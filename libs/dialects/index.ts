@@ -11,8 +11,22 @@ export type {
 } from './dialect.js';
 export { gemini } from './gemini/gemini.js';
 export { openai } from './openai/openai.js';
+export { maxTokensEdits, type ChatMaximum } from './max-tokens.js';
 export { responsesToChat } from './openai/responses-to-chat.js';
 export { withoutUsageChunk } from './openai/stream.js';
 export type { RateHeaders, RateLimits, RateState } from './rate-limits.js';
+export { requestFacts, type RequestFacts } from './request-facts.js';
+export { REQUEST_FIELDS } from './request-fields.js';
+export type { MediaFacts } from './request-media.js';
+export type { ServerTool } from './request-tools.js';
 export { addField, parseSpan, scanObject, splice, type Edit, type ScannedObject, type Span } from './scan.js';
-export type { TokenUsage } from './usage.js';
+export {
+  besideOf,
+  type BesideUsage,
+  type MediaTokens,
+  type TokenCounts,
+  type TokenUsage,
+  type UsageDetails,
+  type UsagePart,
+  withServiceTier,
+} from './usage.js';

@@ -1,5 +1,7 @@
 import { AppError } from '#libs/platform/errors.js';
-import { addField, lastObjectOf, MAX_DEPTH, parseSpan, scanObject, splice } from './scan.js';
+import { lastObjectOf } from './found-object.js';
+import { MARK_MEDIA } from './marks.js';
+import { addField, MAX_DEPTH, parseSpan, scanObject, splice } from './scan.js';
 
 const watched = new Set(['model', 'stream', 'stream_options']);
 const scan = (text: string) => scanObject(Buffer.from(text), watched);
@@ -73,6 +75,19 @@ describe('scanObject', () => {
     expect(codeOf(() => scan(nested(MAX_DEPTH)))).toBe('no error');
     expect(codeOf(() => scan(nested(MAX_DEPTH + 1)))).toBe('json_too_deep');
     expect(codeOf(() => scan(`{"a":${'['.repeat(1_000_000)}`))).toBe('json_too_deep');
+  });
+});
+
+describe('marks', () => {
+  it.each(['messages', 'input', 'system', 'contents', 'systemInstruction', 'm\\u0065ssages'])(
+    'KEY-4: words for media count below %s, watched or not',
+    (name) => {
+      expect(scan(`{"model":"a","${name}":[{"type":"image_url"}]}`).marks & MARK_MEDIA).toBe(MARK_MEDIA);
+    },
+  );
+
+  it('KEY-4: the same words are only names in a tool', () => {
+    expect(scan('{"model":"a","tools":[{"properties":{"image_url":{}}}]}').marks & MARK_MEDIA).toBe(0);
   });
 });
 

@@ -1,4 +1,5 @@
 import { AppError } from '#libs/platform/errors.js';
+import { escapeMark, MARK_MEDIA, markOf } from './marks.js';
 
 /**
  * Finds the top-level fields of a JSON object without parsing it. On the proxy path only a handful of fields is needed
@@ -31,7 +32,25 @@ export interface ScannedObject {
   /** Offset of the closing brace, where a field can be added. */
   readonly closeAt: number;
   readonly isEmpty: boolean;
+  /** Marks (`marks.ts`) of the words inside nested values; `MARK_MEDIA` only from fields that hold the conversation. */
+  readonly marks: number;
 }
+
+/** Fields in which media can stand; elsewhere, in tool schemas say, the same words are only names. */
+const CONVERSATION: ReadonlySet<string> = new Set([
+  'messages',
+  'input',
+  'prompt',
+  'system',
+  'contents',
+  'content',
+  'requests',
+  'systemInstruction',
+  'system_instruction',
+]);
+
+/** Marks seen since a scan last cleared them. */
+let seenMarks = 0;
 
 const malformed = (): AppError => new AppError('invalid_json');
 
@@ -39,20 +58,24 @@ function isSpace(byte: number | undefined): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
 
-function skipSpace(body: Buffer, at: number): number {
+/** Offset of the first byte from `at` on that is no white space. */
+export function skipSpace(body: Buffer, at: number): number {
   while (isSpace(body[at])) at++;
   return at;
 }
 
-/** Offset after the closing quote of the string whose opening quote is at `at`. */
-function skipString(body: Buffer, at: number): number {
+/** Offset after the closing quote of the string whose opening quote is at `at`. @throws AppError `invalid_json` */
+export function skipString(body: Buffer, at: number): number {
   // Most strings of a prompt are short keys or very long texts: look by hand first, then let memchr run.
   let from = at + 1;
   const near = Math.min(from + 48, body.length);
   for (; from < near; from++) {
     const byte = body[from];
     if (byte === QUOTE) return from + 1;
-    if (byte === BACKSLASH) from++;
+    if (byte === BACKSLASH) {
+      seenMarks |= escapeMark(body, from);
+      from++;
+    }
   }
   let search = from;
   for (;;) {
@@ -67,13 +90,15 @@ function skipString(body: Buffer, at: number): number {
 
 const stack = new Uint8Array(MAX_DEPTH + 1);
 
-/** Offset after the object or array that opens at `at`; `depth` levels are open already. */
-function skipContainer(body: Buffer, at: number, depth: number): number {
+/** Offset after the object or array that opens at `at`; `depth` levels are open already. @throws AppError */
+export function skipContainer(body: Buffer, at: number, depth: number): number {
   let level = 0;
   for (let i = at; i < body.length;) {
     const byte = body[i] as number;
     if (byte === QUOTE) {
-      i = skipString(body, i);
+      const end = skipString(body, i);
+      seenMarks |= markOf(body, i + 1, end - 1);
+      i = end;
       continue;
     }
     if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
@@ -89,8 +114,8 @@ function skipContainer(body: Buffer, at: number, depth: number): number {
   throw malformed();
 }
 
-/** Offset after any JSON value; numbers and literals are only delimited here. */
-function skipValue(body: Buffer, at: number, depth: number): number {
+/** Offset after any JSON value; numbers and literals are only delimited here. @throws AppError */
+export function skipValue(body: Buffer, at: number, depth: number): number {
   const byte = body[at];
   if (byte === QUOTE) return skipString(body, at);
   if (byte === OPEN_BRACE || byte === OPEN_BRACKET) return skipContainer(body, at, depth);
@@ -113,6 +138,7 @@ export function scanObject(body: Buffer, watched: ReadonlySet<string>): ScannedO
   if (body[i] !== OPEN_BRACE) throw malformed();
   i = skipSpace(body, i + 1);
   let isEmpty = true;
+  let marks = 0;
   while (body[i] !== CLOSE_BRACE) {
     if (!isEmpty) {
       if (body[i] !== COMMA) throw malformed();
@@ -125,12 +151,14 @@ export function scanObject(body: Buffer, watched: ReadonlySet<string>): ScannedO
     i = skipSpace(body, keyEnd);
     if (body[i] !== COLON) throw malformed();
     const start = skipSpace(body, i + 1);
+    seenMarks = 0;
     const end = skipValue(body, start, 1);
+    marks |= key !== null && CONVERSATION.has(key) ? seenMarks : seenMarks & ~MARK_MEDIA;
     if (key !== null) note(fields, watched, key, { start, end });
     i = skipSpace(body, end);
   }
   if (skipSpace(body, i + 1) !== body.length) throw malformed();
-  return { fields, closeAt: i, isEmpty };
+  return { fields, closeAt: i, isEmpty, marks };
 }
 
 function note(fields: Map<string, Span>, watched: ReadonlySet<string>, key: string, span: Span): void {
@@ -147,12 +175,12 @@ function note(fields: Map<string, Span>, watched: ReadonlySet<string>, key: stri
 
 const knownLengths = new WeakMap<ReadonlySet<string>, number>();
 
-/** The lengths of watched names, each a bit (they are shorter than 32). */
+/** The lengths of the names that are looked at, each a bit (they are shorter than 32). */
 function lengthsOf(watched: ReadonlySet<string>): number {
   let bits = knownLengths.get(watched);
   if (bits === undefined) {
     bits = 0;
-    for (const name of watched) bits |= 1 << name.length;
+    for (const names of [watched, CONVERSATION]) for (const name of names) bits |= 1 << name.length;
     knownLengths.set(watched, bits);
   }
   return bits;
@@ -205,74 +233,4 @@ export function splice(body: Buffer, edits: readonly Edit[]): Buffer {
 export function addField(scanned: ScannedObject, name: string, valueJson: string): Edit {
   const comma = scanned.isEmpty ? '' : ',';
   return { start: scanned.closeAt, end: scanned.closeAt, text: `${comma}${JSON.stringify(name)}:${valueJson}` };
-}
-
-/** A JSON object found inside a stream of bytes, parsed and as text. */
-export interface FoundObject {
-  readonly value: Record<string, unknown>;
-  readonly text: string;
-}
-
-/**
- * The JSON object at a path of names from the top of `json`, or `null`: where something else stands there, or where the text
- * is no object. Names at other depths (a tool's argument may be called `usage` too) do not count.
- */
-export function objectAt(json: Buffer, path: readonly string[]): FoundObject | null {
-  let at = json;
-  try {
-    for (const name of path) {
-      const span = scanObject(at, only(name)).fields.get(name);
-      if (span === undefined || at[span.start] !== OPEN_BRACE) return null;
-      at = at.subarray(span.start, span.end);
-    }
-    const text = at.toString();
-    return { value: JSON.parse(text) as Record<string, unknown>, text };
-  } catch {
-    return null;
-  }
-}
-
-/**
- * The last JSON object that is the value of `key` inside `bytes`, or `null`. `bytes` may begin anywhere (the tail of a
- * stream): a quote inside a JSON string is always escaped, so `"key":{` can only be structure.
- */
-export function lastObjectOf(bytes: Buffer, key: string): FoundObject | null {
-  const needle = quoted(key);
-  for (let at = bytes.lastIndexOf(needle); at >= 0; at = at === 0 ? -1 : bytes.lastIndexOf(needle, at - 1)) {
-    const found = objectAfter(bytes, at + needle.length);
-    if (found !== null) return found;
-  }
-  return null;
-}
-
-const quotedKeys = new Map<string, Buffer>();
-
-/** `"key"` as bytes. The keys are names in our code, so few. */
-function quoted(key: string): Buffer {
-  let bytes = quotedKeys.get(key);
-  if (bytes === undefined) quotedKeys.set(key, (bytes = Buffer.from(`"${key}"`)));
-  return bytes;
-}
-
-const watchedNames = new Map<string, ReadonlySet<string>>();
-
-/** A set of one name of ours, made once. */
-function only(name: string): ReadonlySet<string> {
-  let names = watchedNames.get(name);
-  if (names === undefined) watchedNames.set(name, (names = new Set([name])));
-  return names;
-}
-
-/** The object behind a key that ends at `at`; `null` when something else stands there, or an object that is cut off. */
-function objectAfter(bytes: Buffer, at: number): FoundObject | null {
-  const colon = skipSpace(bytes, at);
-  if (bytes[colon] !== COLON) return null;
-  const start = skipSpace(bytes, colon + 1);
-  if (bytes[start] !== OPEN_BRACE) return null;
-  try {
-    const text = bytes.toString('utf8', start, skipContainer(bytes, start, 0));
-    return { value: JSON.parse(text) as Record<string, unknown>, text };
-  } catch {
-    return null;
-  }
 }

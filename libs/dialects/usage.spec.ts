@@ -65,6 +65,60 @@ describe('usage of OpenAI answers', () => {
   });
 });
 
+describe('usage counts only where a provider reports it', () => {
+  const told = { prompt_tokens: 7, completion_tokens: 3 };
+  const lie = { usage: { prompt_tokens: 1, completion_tokens: 1 } };
+  const event = (data: object, end = '\n') => `data: ${JSON.stringify(data)}${end}${end}`;
+  it.each<[string, string, number | null]>([
+    ['on a chunk', event({ choices: [], usage: told }), 7],
+    ['with CRLF', event({ choices: [], usage: told }, '\r\n'), 7],
+    [
+      'not in a comment',
+      `: {"usage":{"prompt_tokens":1}}\n\n${event({ usage: told })}: {"usage":{"prompt_tokens":1}}\n\n`,
+      7,
+    ],
+    ['not deeper in a later chunk', event({ usage: told }) + event({ choices: [{ delta: { tool: lie } }] }), 7],
+    ['not deeper, and nowhere else', event({ choices: [{ delta: lie }] }), null],
+    ['in the choice, as Moonshot says it', event({ choices: [{ index: 0, delta: lie, usage: told }] }), 7],
+    ['below x_groq', event({ choices: [], x_groq: { id: 'r', usage: told } }), 7],
+    [
+      'at the end of a long answer passed on unread',
+      `b"}}],"x":${JSON.stringify(lie)},"usage":${JSON.stringify(told)}}`,
+      7,
+    ],
+    ['not deeper in such an answer', `b"}}],"usage":${JSON.stringify(told)},"x":${JSON.stringify(lie)}}`, 7],
+  ])('KEY-5: OpenAI: %s', (_name, tail, inputTokens) => {
+    expect(openai.usageOfStream('chat', ends(tail))?.inputTokens ?? null).toBe(inputTokens);
+  });
+
+  it('KEY-5: Anthropic: a comment, CRLF and a tool’s argument change nothing; both events are merged', () => {
+    const start = {
+      type: 'message_start',
+      message: { content: [{ input: lie }], usage: { input_tokens: 10, output_tokens: 1 } },
+    };
+    const head = `: ping "usage":{"input_tokens":1}\r\n\r\n${event(start, '\r\n')}`;
+    const tail = event({ type: 'message_delta', usage: { output_tokens: 42 } }, '\r\n') + event({ delta: lie }, '\r\n');
+    expect(anthropic.usageOfStream('messages', ends(tail, head))).toMatchObject({ inputTokens: 10, outputTokens: 42 });
+  });
+
+  it.each([
+    [
+      'events',
+      'data: {"usageMetadata":{"promptTokenCount":5}}\r\n\r\ndata: {"candidates":[{"args":{"usageMetadata":{"promptTokenCount":1}}}]}\r\n\r\n',
+    ],
+    [
+      'an array',
+      '"}]},{"candidates":[{"args":{"usageMetadata":{"promptTokenCount":1}}}],"usageMetadata":{"promptTokenCount":5}}\n]\n',
+    ],
+    [
+      'an array that is cut',
+      '"}]},{"usageMetadata":{"promptTokenCount":5},"candidates":[{"args":{"usageMetadata":{"promptTokenCount":1}}}]}',
+    ],
+  ])('KEY-5: Gemini: not in the arguments of a function call, in %s', (_name, tail) => {
+    expect(gemini.usageOfStream('stream_generate', ends(tail))?.inputTokens).toBe(5);
+  });
+});
+
 describe('withoutUsageChunk', () => {
   const usage = 'data: {"id":"x","choices":[],"usage":{"prompt_tokens":1}}\n\n';
   it.each([

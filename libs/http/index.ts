@@ -1,8 +1,7 @@
 export { Public, Require } from './access.decorator.js';
 export { adminValidationPipe } from './admin-validation.pipe.js';
 export { beginAnswer } from './answer-headers.js';
-export { answerVersion, type AppliedWaiter } from './answer-version.js';
-export { Change, expectedVersion, type ChangeRequest } from './change.decorator.js';
+export { Change, type ChangeRequest } from './change.decorator.js';
 export { ListQueryDto } from './list-query.dto.js';
 export { pageById, type Page } from './page-by-id.js';
 export { isRole, isWithin, PERMISSIONS, roleAllows, ROLES, type Permission, type Role } from './permissions.js';

@@ -30,6 +30,8 @@ export const PERMISSIONS = {
   'webhooks:write': ADMIN,
   'logs:read': READERS,
   'logs:read_bodies': ADMIN,
+  'prices:read': READERS,
+  'prices:write': ADMIN,
   'config:read': READERS,
   'config:write': ADMIN,
   'audit:read': READERS,

@@ -11,6 +11,7 @@ export { BodyReader, type ReadBodies } from './read-bodies.js';
 export { backOff, DrainControl } from './drain-control.js';
 export { drainBodies } from './drain-bodies.js';
 export { drainUsage } from './drain-usage.js';
+export { correctionOf, recost, type RecostReport, type RecostSum, type Reprice } from './recost.js';
 export { observeSinks } from './sink-metrics.js';
 export { KeyUseNotes, STAMP_EVERY_MS, type KeyStamp, type KeyStampStore, type KeyUsed } from './key-use.js';
 export { LedgerModule, type LedgerModuleOptions } from './ledger.module.js';
@@ -27,6 +28,8 @@ export {
   type ArchiveQuery,
   type ArchiveRecord,
 } from './store/archive.js';
+export { PostgresRecostStore } from './store/recost.postgres.js';
+export type { Correction, RecostRange, RecostStore } from './store/recost-store.js';
 export { RedisBodySink, type BodySinkOptions, type BodySinkStats } from './store/body-stream.redis.js';
 export { deadLetterKey, RedisEntryReader, type EntryReaderOptions } from './store/entry-stream.redis.js';
 export type { EntryReader, StreamEntry } from './store/entry-stream.js';

@@ -12,14 +12,46 @@ const tokens = z.unknown().transform((count) => {
 const httpStatus = z.int().min(0).max(999);
 const durationMs = z.number().nonnegative();
 
-const usage = z.object({
+const counted = z
+  .number()
+  .optional()
+  .transform((count) => (count === undefined ? undefined : tokens.parse(count)));
+const media = {
+  inputAudioTokens: counted,
+  inputImageTokens: counted,
+  inputVideoTokens: counted,
+  cachedAudioTokens: counted,
+  cachedImageTokens: counted,
+  outputAudioTokens: counted,
+  outputImageTokens: counted,
+  outputVideoTokens: counted,
+};
+const counts = {
   inputTokens: tokens,
   cachedInputTokens: tokens,
   cacheWrite5mTokens: tokens,
   cacheWrite1hTokens: tokens,
   outputTokens: tokens,
   reasoningTokens: tokens,
+};
+const details = z.object({
+  serviceTier: text(64).optional(),
+  region: text(64).optional(),
+  ...media,
+  fileSearchRequests: counted,
+  codeSessions: counted,
+  searchPreview: z.literal(true).optional(),
+  parts: z
+    .array(z.object({ kind: text(64), model: text(256).nullable(), ...counts, ...media }))
+    .max(512)
+    .optional(),
+});
+
+const usage = z.object({
+  ...counts,
   webSearchRequests: tokens,
+  // An event of an older gateway has none.
+  details: details.nullable().default(null),
   raw: text(64 * 1024),
 });
 
@@ -45,7 +77,11 @@ const schema = z.object({
   usage: usage.nullable(),
   usageSource: z.enum(['measured', 'partial', 'none']),
   costNanos: z.int().nonnegative(),
-  priceVersion: text(128).nullable(),
+  priceVersion: text(256).nullable(),
+  costEstimates: z
+    .array(text(64))
+    .default([])
+    .transform((reasons) => reasons.slice(0, 16)),
   latencyMs: durationMs,
   firstByteMs: durationMs.nullable(),
   attempts: z.int().min(0).max(30_000),

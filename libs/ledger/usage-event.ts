@@ -39,6 +39,8 @@ export interface UsageEvent {
   readonly costNanos: number;
   /** Version of the price table used; `null` when there was no usage to price, or the model has no price. */
   readonly priceVersion: string | null;
+  /** Why the cost is an estimate (`EstimateReason` of the pricing); empty when every price in it is known. */
+  readonly costEstimates: readonly string[];
   /** From the first byte of the request's handling to the end of the answer. */
   readonly latencyMs: number;
   /** To the first byte of the provider's answer; `null` when none arrived. */

@@ -60,6 +60,7 @@ export const ERRORS = {
   model_not_found: { kind: 'not_found', status: 404, text: 'The model does not exist or this key may not use it.' },
   route_not_allowed: { kind: 'forbidden', status: 403, text: 'This key may not use this route.' },
   permission_denied: { kind: 'forbidden', status: 403, text: 'You may not do this.' },
+  model_unpriced: { kind: 'forbidden', status: 403, text: 'No price is known for this model, so it may not be used.' },
   // how much they may use
   rate_limit_exceeded: { kind: 'rate', status: 429, text: 'A rate limit is reached.' },
   // the upstream

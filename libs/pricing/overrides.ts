@@ -51,20 +51,25 @@ export function findOverride(
 }
 
 function compileOverride(override: PriceOverride, provider: PricedProvider): OverridePrices {
-  const optional = (usd: number | null): number | undefined => (usd === null ? undefined : usdToPicos(usd));
-  const cacheRead = optional(override.cachedInputUsd);
-  const cacheWrite5m = optional(override.cacheWrite5mUsd);
-  const cacheWrite1h = optional(override.cacheWrite1hUsd);
+  const { provider: _provider, model, fromMs, ...prices } = override;
+  const set = <K extends string>(name: K, usd: number | null | undefined): { readonly [N in K]?: number } =>
+    usd == null ? {} : ({ [name]: usdToPicos(usd) } as { readonly [N in K]: number });
   const tier = {
     above: -1,
     input: usdToPicos(override.inputUsd),
     output: usdToPicos(override.outputUsd),
-    ...(cacheRead !== undefined && { cacheRead }),
-    ...(cacheWrite5m !== undefined && { cacheWrite5m }),
-    ...(cacheWrite1h !== undefined && { cacheWrite1h }),
+    ...set('cacheRead', override.cachedInputUsd),
+    ...set('cacheWrite5m', override.cacheWrite5mUsd),
+    ...set('cacheWrite1h', override.cacheWrite1hUsd),
+    ...set('inputAudio', override.inputAudioUsd),
+    ...set('outputAudio', override.outputAudioUsd),
+    ...set('inputImage', override.inputImageUsd),
+    ...set('outputImage', override.outputImageUsd),
   };
-  const rates = fillTier(tier, {}, cacheRuleOf(provider.type, override.model.toLowerCase()));
-  const digest = createHash('sha256').update(JSON.stringify(rates)).digest('hex').slice(0, 12);
-  const day = override.fromMs > 0 ? new Date(override.fromMs).toISOString().slice(0, 10) : 'always';
-  return { fromMs: override.fromMs, version: `override:${day}.${digest}`, rates };
+  const fees = override.webSearchUsd == null ? {} : { webSearch: usdToPicos(override.webSearchUsd, 1000) };
+  const rates = fillTier(tier, fees, cacheRuleOf(provider.type, model.toLowerCase()));
+  const given = Object.entries(prices).filter(([, usd]) => usd != null);
+  const digest = createHash('sha256').update(JSON.stringify(given)).digest('hex').slice(0, 12);
+  const day = fromMs > 0 ? new Date(fromMs).toISOString().slice(0, 10) : 'always';
+  return { fromMs, version: `override:${day}.${digest}`, rates };
 }

@@ -1,32 +1,9 @@
-import type { TokenUsage } from '#libs/dialects/index.js';
+import type { TokenCounts, MediaTokens, TokenUsage, UsagePart } from '#libs/dialects/index.js';
 import type { PriceOverride } from '#libs/platform/config.js';
-import { type Rates, ratesAt } from './model-prices.js';
-import { findOverride } from './overrides.js';
+import { type AppliedRates, type EstimateReason, type Factor, ratesOf, webSearchFee } from './applied-rates.js';
+import type { Rates } from './model-prices.js';
 import type { PricedProvider, PriceTable } from './price-table.js';
 import { PICOS_PER_NANO } from './units.js';
-
-/** Tokens of other media inside the totals of a `TokenUsage`, where a dialect reports them. All are token counts. */
-export interface MediaTokens {
-  readonly inputAudioTokens?: number;
-  readonly inputImageTokens?: number;
-  readonly inputVideoTokens?: number;
-  /** Part of both `inputAudioTokens` and `cachedInputTokens`. */
-  readonly cachedAudioTokens?: number;
-  /** Part of both `inputImageTokens` and `cachedInputTokens`. */
-  readonly cachedImageTokens?: number;
-  readonly outputAudioTokens?: number;
-  readonly outputImageTokens?: number;
-  readonly outputVideoTokens?: number;
-}
-
-/** Exact factors on the whole price of a call, numerator and denominator. */
-const FACTORS = {
-  /** Batch interfaces of OpenAI, Anthropic and Google. */
-  batch: [1, 2],
-  /** Anthropic `inference_geo: "us"`. */
-  us_only: [11, 10],
-} as const satisfies Record<string, readonly [number, number]>;
-export type PriceFactor = keyof typeof FACTORS;
 
 export interface PriceRequest {
   readonly provider: PricedProvider;
@@ -37,59 +14,138 @@ export interface PriceRequest {
   readonly atMs: number;
   /** Pass the list of the configuration snapshot itself: it is compiled once per list. */
   readonly overrides?: readonly PriceOverride[];
-  readonly media?: MediaTokens;
-  readonly factors?: readonly PriceFactor[];
 }
 
-export type PricePart = Exclude<keyof Rates, 'above'>;
+export type PricePart = Exclude<keyof Rates, 'above' | 'guessed'> | 'codeSession';
 
 /** One line of a bill: `count` tokens or uses at `picosPerUnit` (1e-12 USD) each. */
 export interface PriceComponent {
   readonly part: PricePart;
   readonly count: number;
   readonly picosPerUnit: number;
+  /** The model of a step that another model did. */
+  readonly model?: string;
+  /** Times this, numerator and denominator: a region's surcharge, or a tier without published prices. */
+  readonly factor?: Factor;
 }
 
 export interface CallPrice {
-  /** Integer nano-dollars (1e-9 USD): the sum of the components, times the factors, rounded up once. */
+  /** Integer nano-dollars (1e-9 USD): tokens times their factors, and fees, rounded up once. */
   readonly costNanos: number;
   /** `null`: no price is known, the cost is 0 and means nothing. */
   readonly priceVersion: string | null;
   /** Only parts that occurred. */
   readonly components: readonly PriceComponent[];
+  /** Why the cost is an estimate; empty when every price in it is published or set by an admin. */
+  readonly estimates: readonly EstimateReason[];
 }
 
-const UNPRICED: CallPrice = { costNanos: 0, priceVersion: null, components: [] };
+const UNPRICED: CallPrice = { costNanos: 0, priceVersion: null, components: [], estimates: [] };
+const NO_OVERRIDES: readonly PriceOverride[] = [];
 
 /**
- * What one call cost, exactly. An override in force wins over the table; as it names no fee for searches, the table's
- * fee stays. The tier is chosen by the whole input and holds for the whole call. More cached tokens than input tokens
- * (some servers count them apart) are billed as reported. Warm calls look nothing up but two maps.
+ * What one call cost, exactly. An override in force wins over the table; fees it does not name stay the table's. The step by
+ * input size is chosen by the whole input and holds for the whole call; a service tier has its own prices. A call that
+ * was billed in several steps is priced step by step, each at its own model's rates. More cached tokens than input tokens
+ * (some servers count them apart) are billed as reported. Warm ordinary calls look nothing up but two maps.
  * @throws RangeError when a count is negative, fractional, not a number or beyond the safe integers, or the cost is (above
  * nine million dollars): such usage is an upstream's mistake and must not become money.
  */
 export function priceCall(table: PriceTable, request: PriceRequest): CallPrice {
-  const { provider, model, usage, atMs, overrides = NO_OVERRIDES } = request;
-  checkCounts(usage, request.media);
-  const override = findOverride(overrides, provider, model, atMs);
-  const needsTable = override === null || usage.webSearchRequests > 0;
-  const prices = needsTable ? table.find(provider, model) : null;
-  const listed = prices === null ? null : ratesAt(prices, atMs, usage.inputTokens);
-  const rates = override === null ? listed : withSearchFee(override.rates, listed);
-  if (rates === null || (rates.output === null && usage.outputTokens > 0)) return UNPRICED;
-  const components = bill(rates, usage, request.media);
-  return {
-    costNanos: toNanos(components, request.factors ?? []),
-    priceVersion:
-      override === null ? table.version : needsTable ? `${override.version}+${table.version}` : override.version,
-    components,
-  };
+  const { usage } = request;
+  checkUsage(usage);
+  const bill = new Bill(table, request);
+  const parts = usage.details?.parts;
+  if (parts === undefined) {
+    if (!bill.add(usage, usage.details ?? NO_MEDIA, request.model)) return UNPRICED;
+  } else {
+    for (const part of parts) if (!bill.addPart(part)) return UNPRICED;
+  }
+  bill.addFees();
+  return bill.total();
 }
 
-const NO_OVERRIDES: readonly PriceOverride[] = [];
+const NO_MEDIA: MediaTokens = {};
 
-function withSearchFee(rates: Rates, listed: Rates | null): Rates {
-  return listed === null ? rates : { ...rates, webSearch: listed.webSearch };
+/** The lines of one bill under way. */
+class Bill {
+  readonly #table: PriceTable;
+  readonly #request: PriceRequest;
+  readonly #components: PriceComponent[] = [];
+  readonly #estimates = new Set<EstimateReason>();
+  readonly #versions = new Set<string>();
+  /** Rates of the call's own model. */
+  #own: AppliedRates | null = null;
+
+  constructor(table: PriceTable, request: PriceRequest) {
+    this.#table = table;
+    this.#request = request;
+  }
+
+  /** Adds the tokens of one step. False when no price is known. */
+  add(counts: TokenCounts, media: MediaTokens, model: string): boolean {
+    const applied = this.#ratesOf(model, counts.inputTokens);
+    if (applied === null || (applied.rates.output === null && counts.outputTokens > 0)) return false;
+    const isOwn = model === this.#request.model;
+    if (isOwn) this.#own = applied;
+    this.#versions.add(applied.version);
+    const more = { ...(isOwn ? {} : { model }), ...(applied.factor === null ? {} : { factor: applied.factor }) };
+    for (const reason of applied.estimates) this.#estimates.add(reason);
+    addTokens(applied.rates, counts, media, (part, count, picosPerUnit) => {
+      this.#components.push({ part, count, picosPerUnit, ...more });
+      if ((applied.rates.guessed as readonly PricePart[]).includes(part)) this.#estimates.add('media_price');
+    });
+    return true;
+  }
+
+  /** Adds a step of its own model; one that has no price is billed like the call's own. */
+  addPart(part: UsagePart): boolean {
+    const own = this.#request.model;
+    if (this.add(part, part, part.model ?? own)) return true;
+    this.#estimates.add('part_unpriced');
+    return this.add(part, part, own);
+  }
+
+  addFees(): void {
+    const { usage, model, provider } = this.#request;
+    const applied = this.#own ?? this.#ratesOf(model, usage.inputTokens);
+    if (applied === null) return;
+    const { webSearchRequests, details } = usage;
+    if (webSearchRequests > 0) {
+      const listed = this.#table.find(provider, model);
+      const fee = webSearchFee(applied, listed, this.#request.atMs, details?.searchPreview === true);
+      this.#addFee('webSearch', webSearchRequests, fee.picos, fee.guessed);
+      if (applied.rates.webSearch === 0) this.#versions.add(this.#table.version);
+    }
+    if (applied.rates.call > 0) this.#addFee('call', 1, applied.rates.call, false);
+    if (details === null) return;
+    const { fileSearchRequests = 0, codeSessions = 0 } = details;
+    const { fileSearch } = applied.rates;
+    if (fileSearchRequests > 0) {
+      this.#addFee('fileSearch', fileSearchRequests, fileSearch || applied.fees.fileSearch, fileSearch === 0);
+    }
+    if (codeSessions > 0)
+      this.#addFee('codeSession', codeSessions, applied.fees.codeSession, applied.fees.codeSession === 0);
+  }
+
+  total(): CallPrice {
+    return {
+      costNanos: toNanos(this.#components),
+      priceVersion: [...this.#versions].join('+'),
+      components: this.#components,
+      estimates: [...this.#estimates],
+    };
+  }
+
+  #ratesOf(model: string, inputTokens: number): AppliedRates | null {
+    const { provider, atMs, usage, overrides = NO_OVERRIDES } = this.#request;
+    return ratesOf(this.#table, { provider, model, atMs, inputTokens, overrides, details: usage.details });
+  }
+
+  #addFee(part: PricePart, count: number, picosPerUnit: number, isGuess: boolean): void {
+    this.#components.push({ part, count, picosPerUnit });
+    if (isGuess) this.#estimates.add('tool_fee');
+  }
 }
 
 const COUNTS = [
@@ -99,72 +155,91 @@ const COUNTS = [
   'cacheWrite1hTokens',
   'outputTokens',
   'reasoningTokens',
-  'webSearchRequests',
-] as const satisfies readonly (keyof TokenUsage)[];
+] as const satisfies readonly (keyof TokenCounts)[];
 
-function checkCounts(usage: TokenUsage, media: MediaTokens | undefined): void {
+function checkUsage(usage: TokenUsage): void {
   for (const name of COUNTS) checkCount(name, usage[name]);
-  if (media !== undefined) for (const [name, count] of Object.entries(media)) checkCount(name, (count ?? 0) as number);
+  checkCount('webSearchRequests', usage.webSearchRequests);
+  if (usage.details === null) return;
+  for (const [name, count] of Object.entries(usage.details)) if (typeof count === 'number') checkCount(name, count);
+  for (const part of usage.details.parts ?? []) {
+    for (const [name, count] of Object.entries(part)) if (typeof count === 'number') checkCount(name, count);
+    for (const name of COUNTS) checkCount(name, part[name]);
+  }
 }
 
 function checkCount(name: string, count: number): void {
   if (!Number.isSafeInteger(count) || count < 0) throw new RangeError(`usage.${name} is not a count: ${count}`);
 }
 
-/** The formula: uncached · in + writes + reads + output · out + uses, media apart where they have a price of their own. */
-function bill(rates: Rates, usage: TokenUsage, media: MediaTokens = {}): PriceComponent[] {
+type AddLine = (part: Exclude<PricePart, 'codeSession'>, count: number, picosPerUnit: number) => void;
+
+/** The formula: uncached · in + writes + reads + output · out, media apart where they have a price of their own. */
+function addTokens(rates: Rates, counts: TokenCounts, media: MediaTokens, push: AddLine): void {
   const { inputAudioTokens = 0, inputImageTokens = 0, inputVideoTokens = 0 } = media;
   const { cachedAudioTokens = 0, cachedImageTokens = 0 } = media;
   const { outputAudioTokens = 0, outputImageTokens = 0, outputVideoTokens = 0 } = media;
-  const freshAudio = atLeast0(inputAudioTokens - cachedAudioTokens);
-  const freshImage = atLeast0(inputImageTokens - cachedImageTokens);
-  const cached = usage.cachedInputTokens + usage.cacheWrite5mTokens + usage.cacheWrite1hTokens;
-  const freshMedia = freshAudio + freshImage + inputVideoTokens;
-  const components: PriceComponent[] = [];
-  const add = (part: PricePart, count: number): void => {
-    if (count > 0) components.push({ part, count, picosPerUnit: rates[part] ?? 0 });
+  const cached = counts.cachedInputTokens + counts.cacheWrite5mTokens + counts.cacheWrite1hTokens;
+  // Where a provider does not say which of the media were cached, no token may be billed twice: the rest of the input is all
+  // that can be fresh. The dearest media are taken to be.
+  let room = cached > counts.inputTokens ? Infinity : counts.inputTokens - cached;
+  const fresh = (tokens: number): number => {
+    const taken = Math.min(atLeast0(tokens), room);
+    room -= taken;
+    return taken;
   };
-  add('input', atLeast0(usage.inputTokens - cached - freshMedia));
+  const freshAudio = fresh(inputAudioTokens - cachedAudioTokens);
+  const freshVideo = fresh(inputVideoTokens);
+  const freshImage = fresh(inputImageTokens - cachedImageTokens);
+  const freshMedia = freshAudio + freshImage + freshVideo;
+  const add = (part: Exclude<keyof Rates, 'above' | 'guessed'>, count: number): void => {
+    if (count > 0) push(part, count, rates[part] ?? 0);
+  };
+  add('input', atLeast0(counts.inputTokens - cached - freshMedia));
   add('inputAudio', freshAudio);
   add('inputImage', freshImage);
-  add('inputVideo', inputVideoTokens);
-  add('cacheRead', atLeast0(usage.cachedInputTokens - cachedAudioTokens - cachedImageTokens));
+  add('inputVideo', freshVideo);
+  add('cacheRead', atLeast0(counts.cachedInputTokens - cachedAudioTokens - cachedImageTokens));
   add('cacheReadAudio', cachedAudioTokens);
   add('cacheReadImage', cachedImageTokens);
-  add('cacheWrite5m', usage.cacheWrite5mTokens);
-  add('cacheWrite1h', usage.cacheWrite1hTokens);
-  add('output', atLeast0(usage.outputTokens - outputAudioTokens - outputImageTokens - outputVideoTokens));
+  add('cacheWrite5m', counts.cacheWrite5mTokens);
+  add('cacheWrite1h', counts.cacheWrite1hTokens);
+  add('output', atLeast0(counts.outputTokens - outputAudioTokens - outputImageTokens - outputVideoTokens));
   add('outputAudio', outputAudioTokens);
   add('outputImage', outputImageTokens);
   add('outputVideo', outputVideoTokens);
-  add('webSearch', usage.webSearchRequests);
-  if (rates.call > 0) add('call', 1);
-  return components;
 }
 
 function atLeast0(count: number): number {
   return count > 0 ? count : 0;
 }
 
-/** Sum of the components times the factors, rounded up to whole nano-dollars. Leaves plain numbers only when they end. */
-function toNanos(components: readonly PriceComponent[], factors: readonly PriceFactor[]): number {
+/** All lines times their factors, rounded up to whole nano-dollars. Leaves plain numbers only when they end. */
+function toNanos(components: readonly PriceComponent[]): number {
   let picos = 0;
-  for (const { count, picosPerUnit } of components) picos += count * picosPerUnit;
+  let isPlain = true;
+  for (const { count, picosPerUnit, factor } of components) {
+    picos += count * picosPerUnit;
+    if (factor !== undefined) isPlain = false;
+  }
   // Every partial sum below 2^53 was exact, so the comparison is too.
-  if (picos > Number.MAX_SAFE_INTEGER || factors.length > 0) return toNanosExactly(components, factors);
+  if (!isPlain || picos > Number.MAX_SAFE_INTEGER) return toNanosExactly(components);
   const rest = picos % PICOS_PER_NANO;
   return (picos - rest) / PICOS_PER_NANO + (rest > 0 ? 1 : 0);
 }
 
-function toNanosExactly(components: readonly PriceComponent[], factors: readonly PriceFactor[]): number {
+function toNanosExactly(components: readonly PriceComponent[]): number {
   let numerator = 0n;
-  let denominator = BigInt(PICOS_PER_NANO);
-  for (const { count, picosPerUnit } of components) numerator += BigInt(count) * BigInt(picosPerUnit);
-  for (const factor of factors) {
-    numerator *= BigInt(FACTORS[factor][0]);
-    denominator *= BigInt(FACTORS[factor][1]);
+  let denominator = 1n;
+  for (const { count, picosPerUnit, factor = ONCE } of components) {
+    const [times, by] = [BigInt(factor[0]), BigInt(factor[1])];
+    numerator = numerator * by + BigInt(count) * BigInt(picosPerUnit) * times * denominator;
+    denominator *= by;
   }
+  denominator *= BigInt(PICOS_PER_NANO);
   const nanos = Number((numerator + denominator - 1n) / denominator);
   if (!Number.isSafeInteger(nanos)) throw new RangeError('the cost of the call is beyond what can be counted');
   return nanos;
 }
+
+const ONCE: Factor = [1, 1];

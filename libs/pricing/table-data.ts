@@ -19,9 +19,15 @@ export interface ModelPriceData {
   readonly id: string;
   /** Size of the context window in tokens, where the source knows it. */
   readonly contextTokens?: number;
+  /** Most tokens one answer may have, where a source knows it. */
+  readonly outputTokens?: number;
+  /** Costs a tenth more on regional endpoints (OpenAI). */
+  readonly regional?: true;
   readonly match: MatchRule;
   /** In the order of the source: the last entry whose condition holds is in force, the first has none. */
   readonly prices: readonly PricePeriodData[];
+  /** Complete prices of other service tiers, by the name an answer gives them. */
+  readonly serviceTiers?: Readonly<Record<string, readonly PricePeriodData[]>>;
 }
 
 export type MatchRule =
@@ -41,6 +47,7 @@ export interface PricePeriodData {
   /** Ascending; the last one whose `above` is below the call's whole input applies to the whole call. `null`: no price known. */
   readonly tiers: readonly PriceTierData[] | null;
   readonly webSearch?: number;
+  readonly fileSearch?: number;
   /** Charged once per call. */
   readonly call?: number;
 }

@@ -49,6 +49,8 @@ export function compileProvider(config: ProviderConfig, demo: DemoAddress | null
     timeouts: config.timeouts,
     clientGone: config.clientGone,
     streamUsage: config.streamUsage,
+    defaultTier: config.defaultTier,
+    chatMaximum: config.type === 'openai' || config.type === 'azure-openai' ? 'max_completion_tokens' : 'max_tokens',
     models: config.models.length > 0 ? config.models : (shape.defaultModels ?? []),
     headersFor: (dialect) => headers.get(dialect) ?? none,
     pathFor(operation, model, query) {

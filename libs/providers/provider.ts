@@ -1,4 +1,4 @@
-import type { DialectName, Operation } from '#libs/dialects/index.js';
+import type { ChatMaximum, DialectName, Operation } from '#libs/dialects/index.js';
 import type { ClientGonePolicy, ProviderConfig, ProviderType, UpstreamTimeouts } from '#libs/platform/config.js';
 
 /** A configured provider, ready for the hot path: where a call goes and what it must carry. */
@@ -14,6 +14,10 @@ export interface Provider {
   readonly clientGone: ClientGonePolicy;
   /** Whether streamed chat may be asked for its usage (`stream_options`). */
   readonly streamUsage: boolean;
+  /** Service tier of calls that ask for none; `null`: the standard one. */
+  readonly defaultTier: string | null;
+  /** How the maximum of a chat request is named where it names none itself. */
+  readonly chatMaximum: ChatMaximum;
   /** Models declared for the listing. */
   readonly models: readonly string[];
   /** Lower-case headers added to every call of a dialect, credentials included. */

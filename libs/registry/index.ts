@@ -5,6 +5,7 @@ export {
   type DocumentRef,
   type RegistryDocument,
 } from './document.js';
+export { answerVersion } from './http/answer-version.js';
 export { openRegistry, type OpenRegistryOptions, type Registry } from './open-registry.js';
 export { PollingRegistryFeed, type FeedEvent, type FeedHealth, type RegistryFeed } from './registry-feed.js';
 export { PulledRegistry } from './pulled-registry.js';
@@ -17,5 +18,11 @@ export type { AuditEntry, AuditOrigin } from './store/audit-record.js';
 export type { RegistryMirror } from './store/registry-mirror.js';
 export { RedisRegistryMirror } from './store/registry-mirror.redis.js';
 export { RedisRegistryHints } from './store/registry-hints.redis.js';
-export type { AuditedChange, DocumentChange, DocumentContent, RegistryLook, RegistryStore } from './store/registry-store.js';
+export type {
+  AuditedChange,
+  DocumentChange,
+  DocumentContent,
+  RegistryLook,
+  RegistryStore,
+} from './store/registry-store.js';
 export { PostgresRegistryStore } from './store/registry.postgres.js';

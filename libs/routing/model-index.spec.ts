@@ -10,6 +10,7 @@ function provider(name: string, type: ProviderType, baseUrl = 'https://provider.
     apiKey: null,
     apiVersion: null,
     streamUsage: true,
+    defaultTier: null,
     headers: {},
     models: [],
     timeouts: { connectMs: 1, firstByteMs: 1, idleMs: 1, totalMs: 1 },

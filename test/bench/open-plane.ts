@@ -10,6 +10,7 @@ import { DrainRoom } from '../../apps/gateway/src/proxy/client-gone.js';
 import type { DataPlane } from '../../apps/gateway/src/proxy/data-plane.js';
 import { HeldBytes } from '../../apps/gateway/src/proxy/held-bytes.js';
 import { ProxyMetrics } from '../../apps/gateway/src/proxy/proxy-metrics.js';
+import { UnpricedCalls } from '../../apps/gateway/src/proxy/unpriced-calls.js';
 import { UpstreamPools } from '../../apps/gateway/src/proxy/upstream-pools.js';
 import { BENCH_MODEL } from './payloads.js';
 
@@ -39,6 +40,7 @@ function benchProvider(origin: string): Provider {
     apiKey: null,
     apiVersion: null,
     streamUsage: true,
+    defaultTier: null,
     headers: {},
     models: [],
     timeouts: { connectMs: 10_000, firstByteMs: 300_000, idleMs: 120_000, totalMs: 1_800_000 }, // the product's own
@@ -52,6 +54,7 @@ export function openPlane(origin: string): DataPlane {
   const active = new ActiveCalls();
   const drains = new DrainRoom(0);
   const policy = new EgressPolicy(['127.0.0.0/8']);
+  const log = createLogger({ level: 'error', name: 'bench' });
   return {
     snapshot: {
       version: 1,
@@ -63,7 +66,8 @@ export function openPlane(origin: string): DataPlane {
       ),
       owners: OwnerIndex.empty,
       modelLimits: new Map(),
-      priceOverrides: [],
+      priceOverrides: { of: () => [] },
+      refusesUnpriced: false,
     },
     draining: false,
     isBlind: () => false,
@@ -79,9 +83,10 @@ export function openPlane(origin: string): DataPlane {
     usage: { hasRoom: () => true, record: () => {} },
     bodies: null,
     prices: bundledPriceTable(),
+    unpriced: new UnpricedCalls(log),
     active,
     drains,
     metrics: new ProxyMetrics(active, drains),
-    log: createLogger({ level: 'error', name: 'bench' }),
+    log,
   };
 }

@@ -77,7 +77,8 @@ const benchPrice = {
   cacheWrite1hUsd: null,
   fromMs: 0,
 };
-const plane = { ...open, usage, snapshot: { ...open.snapshot, keys, priceOverrides: [benchPrice] } };
+const overrides = [benchPrice];
+const plane = { ...open, usage, snapshot: { ...open.snapshot, keys, priceOverrides: { of: () => overrides } } };
 
 /** Name, value pairs of the lines of a message's head, as Node's parser gives them. */
 function rawHeadersOf(message: Buffer): string[] {

@@ -37,7 +37,11 @@ beforeAll(async () => {
   await (await timePartitioner(rig.source, 'day')).ensure('usage_events');
   archive = new PostgresArchive(rig.source, LOG_FACETS, timePartitions(rig.source, 'archive_records', 'month'));
   writer = new PostgresUsageWriter(rig.source, timePartitions(rig.source, 'usage_events', 'day'));
-  const ledger = LedgerModule.forRoot({ logger: listeningLogger().logger, archiveRetentionDays: () => archiveDays , zoneOfOrg: { useFactory: () => () => 'UTC' }});
+  const ledger = LedgerModule.forRoot({
+    logger: listeningLogger().logger,
+    archiveRetentionDays: () => archiveDays,
+    zoneOfOrg: { useFactory: () => () => 'UTC' },
+  });
   const stores = {
     module: class Stores {},
     global: true,
@@ -99,6 +103,8 @@ describe('GET /api/logs', () => {
           key: 'ci',
           keyId: event.keyId,
           team: 'research',
+          user: null,
+          app: null,
           tags: ['health-portal', 'x"y'],
           stream: true,
           inputTokens: 12,
@@ -109,8 +115,12 @@ describe('GET /api/logs', () => {
           reasoningTokens: 5,
           webSearchRequests: 1,
           usageSource: 'measured',
+          serviceTier: 'priority',
           costUsd: '9007199.254740991',
           priceVersion: '2026-11-01',
+          costEstimates: ['tier_price'],
+          bookedCostUsd: null,
+          bookedPriceVersion: null,
           latencyMs: 1234,
           firstByteMs: 321,
           attempts: 1,
@@ -227,7 +237,7 @@ describe('GET /api/logs', () => {
   it('the API description names every filter and field', () => {
     const { paths, components } = SwaggerModule.createDocument(app, new DocumentBuilder().build());
     const parameters = (paths['/api/logs']?.get?.parameters ?? []).map((one) => ('name' in one ? one.name : ''));
-    const filters = ['from', 'to', 'model', 'provider', 'key', 'team', 'status', 'route', 'error'];
+    const filters = ['from', 'to', 'model', 'provider', 'key', 'team', 'user', 'app', 'status', 'route', 'error'];
     expect(parameters.sort()).toEqual(['limit', 'cursor', ...filters].sort());
     const detail = components?.schemas?.['LogDetailDto'] ?? {};
     expect('properties' in detail && Object.keys(detail.properties ?? {})).toEqual(

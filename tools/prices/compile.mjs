@@ -1,5 +1,5 @@
-// Builds libs/pricing/price-table.gen.json from the data of @pydantic/genai-prices (MIT, a development dependency) and
-// demo-prices.json. Usage (Node 24): node tools/prices/compile.mjs [--check]
+// Builds libs/pricing/price-table.gen.json from the data of @pydantic/genai-prices (MIT, a development dependency), our own
+// dated table own-prices.gen.json (newer models, service tiers, output limits; its sources stand in it) and demo-prices.json. Usage (Node 24): node tools/prices/compile.mjs [--check]
 // Output is stable: same data, same bytes. The version's date only moves when the content does. --check writes nothing
 // and fails when the committed file is not what the data gives. Nothing is fetched.
 import { createHash } from 'node:crypto';
@@ -10,6 +10,7 @@ import { usdToPicos } from '../../libs/pricing/units.ts';
 const OUTPUT = new URL('../../libs/pricing/price-table.gen.json', import.meta.url);
 const PACKAGE = new URL('../../node_modules/@pydantic/genai-prices/package.json', import.meta.url);
 const DEMO = new URL('./demo-prices.json', import.meta.url);
+const OWN = new URL('./own-prices.gen.json', import.meta.url);
 
 /** Price keys of the source, USD per million tokens, and their names in our table. */
 const TOKEN_RATES = {
@@ -28,17 +29,17 @@ const TOKEN_RATES = {
   output_video_mtok: 'outputVideo',
 };
 /** USD per thousand uses. */
-const USE_RATES = { web_searches_kcount: 'webSearch', requests_kcount: 'call' };
+const USE_RATES = { web_searches_kcount: 'webSearch', storage_searches_kcount: 'fileSearch', requests_kcount: 'call' };
 /** Known and left out: no usage shape of ours counts these. A key in neither list stops the build. */
 const UNUSED = new Set([
   'output_reasoning_mtok',
   'output_citation_mtok',
-  'storage_searches_kcount',
   'audio_hours',
   'input_audio_hours',
   'input_document_kpages',
   'input_annotated_document_kpages',
   'input_text_messages_kcount',
+  'input_mchars',
 ]);
 
 function secondsOfDay(text) {
@@ -87,18 +88,55 @@ function periodOf({ constraint, prices }, modelId) {
   return period;
 }
 
-function providerOf(provider) {
+const periodsOf = (model) => (Array.isArray(model.prices) ? model.prices : [{ prices: model.prices }]);
+const startOf = (period) => period.constraint?.start_date ?? '';
+
+/** The entry in force on a day; the first where none is yet. */
+function inForce(periods, day) {
+  return periods.findLast((period) => startOf(period) <= day) ?? periods[0];
+}
+
+/** Prices of one service tier: what the tier names, over the standard price of the day; one period per change of either. */
+function tierPeriods(model, changes) {
+  const standard = periodsOf(model).filter((period) => period.constraint?.type !== 'time_of_date');
+  const first = startOf(changes[0]);
+  const days = new Set([first, ...changes.map(startOf), ...standard.map(startOf).filter((day) => day > first)]);
+  return [...days].sort().map((day) => {
+    const prices = { ...inForce(standard, day).prices, ...inForce(changes, day).prices };
+    const constraint = day === '' ? undefined : { type: 'start_date', start_date: day };
+    return periodOf({ constraint, prices }, model.id);
+  });
+}
+
+/** The package's models with ours over them; new ones come first, as their rules are the narrower ones. */
+function modelsOf(provider, own) {
+  const ours = new Map((own.models[provider.id] ?? []).map((model) => [model.id, model]));
+  const known = new Set(provider.models.map(({ id }) => id));
+  const added = [...ours.values()].filter(({ id }) => !known.has(id));
+  return [...added, ...provider.models.map((model) => ours.get(model.id) ?? model)];
+}
+
+function providerOf(provider, own) {
   return {
     api: provider.api_pattern,
     ...(provider.fallback_model_providers && { fallback: provider.fallback_model_providers }),
-    models: provider.models.map((model) => ({
-      id: model.id,
-      ...(model.context_window && { contextTokens: model.context_window }),
-      match: model.match,
-      prices: (Array.isArray(model.prices) ? model.prices : [{ prices: model.prices }]).map((period) =>
-        periodOf(period, model.id),
-      ),
-    })),
+    models: modelsOf(provider, own).map((model) => {
+      const outputTokens = own.outputTokens[provider.id]?.[model.id];
+      const tiers = own.tiers[provider.id]?.[model.id];
+      return {
+        id: model.id,
+        ...(model.context_window && { contextTokens: model.context_window }),
+        ...(outputTokens && { outputTokens }),
+        ...(own.regional[provider.id]?.includes(model.id) && { regional: true }),
+        match: model.match,
+        prices: periodsOf(model).map((period) => periodOf(period, model.id)),
+        ...(tiers && {
+          serviceTiers: Object.fromEntries(
+            Object.entries(tiers).map(([name, changes]) => [name, tierPeriods(model, changes)]),
+          ),
+        }),
+      };
+    }),
   };
 }
 
@@ -121,8 +159,9 @@ function readPrevious() {
 
 const list = await waitForUpdate(); // the data inside the package
 const all = [...list, ...JSON.parse(readFileSync(DEMO, 'utf8'))].sort((a, b) => (a.id < b.id ? -1 : 1));
-const providers = Object.fromEntries(all.map((provider) => [provider.id, providerOf(provider)]));
-const source = `@pydantic/genai-prices ${JSON.parse(readFileSync(PACKAGE, 'utf8')).version}`;
+const own = JSON.parse(readFileSync(OWN, 'utf8'));
+const providers = Object.fromEntries(all.map((provider) => [provider.id, providerOf(provider, own)]));
+const source = `@pydantic/genai-prices ${JSON.parse(readFileSync(PACKAGE, 'utf8')).version}, own-prices ${own.dated}`;
 const digest = createHash('sha256').update(JSON.stringify(providers)).digest('hex').slice(0, 12);
 const previous = readPrevious();
 const previousVersion = previous === null ? '' : JSON.parse(previous).version;

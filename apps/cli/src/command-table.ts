@@ -28,6 +28,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/bootstrap.js')).command,
   },
   {
+    name: 'recost',
+    summary: 'price past calls again and show or note what changes',
+    load: async () => (await import('./commands/recost.js')).command,
+  },
+  {
     name: 'validate',
     summary: 'check a configuration file and list every fault',
     load: async () => (await import('./commands/validate.js')).command,

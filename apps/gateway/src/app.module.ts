@@ -4,11 +4,13 @@ import { KeysModule, OwnerIndex, type Declared, type KeyUses } from '#libs/keys-
 import { LedgerModule, PostgresKeyUse, type ZoneOfOrg } from '#libs/ledger/index.js';
 import { EgressPolicy } from '#libs/platform/egress.js';
 import type { Logger } from '#libs/platform/logger.js';
+import { PriceAdminModule, type PriceSources } from '#libs/price-admin/index.js';
 import { REGISTRY_FEED, RegistryModule, type RegistryFeed } from '#libs/registry/index.js';
 import { POSTGRES, StoresModule, type StoreUrls } from '#libs/stores/index.js';
 import { AdminModule } from './admin/admin.module.js';
 import { LIVE_SETTINGS, type LiveSettings } from './live-settings.js';
 import { ProcessModule } from './process.module.js';
+import { DataPlaneRunner } from './proxy/data-plane-runner.js';
 import { ProxyModule } from './proxy/proxy.module.js';
 
 export interface AppParts {
@@ -31,6 +33,15 @@ export class AppModule {
     const zoneOfOrg = { inject: [REGISTRY_FEED, LIVE_SETTINGS], useFactory: zonesOf };
     const policy = { inject: [LIVE_SETTINGS], useFactory: policyOf };
     const keyUses = { inject: [POSTGRES], useFactory: keyUsesOf };
+    const priceSources = {
+      imports: [ProxyModule],
+      inject: [LIVE_SETTINGS, DataPlaneRunner],
+      useFactory: (live: LiveSettings, runner: DataPlaneRunner): PriceSources => ({
+        filePrices: () => live.live.prices,
+        providers: () => live.live.providers,
+        table: runner.plane.prices,
+      }),
+    };
     return {
       module: AppModule,
       imports: [
@@ -45,6 +56,7 @@ export class AppModule {
         }),
         AlertsModule.forRoot({ policy }),
         ProxyModule,
+        PriceAdminModule.forRoot(priceSources),
         AdminModule,
       ],
     };

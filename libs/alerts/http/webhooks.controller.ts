@@ -2,7 +2,6 @@ import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Patch, Post, Qu
 import { ApiAcceptedResponse, ApiCreatedResponse, ApiHeader, ApiNoContentResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import {
-  answerVersion,
   Change,
   CurrentPrincipal,
   ListQueryDto,
@@ -11,7 +10,7 @@ import {
   type AdminPrincipal,
   type ChangeRequest,
 } from '#libs/http/index.js';
-import { RegistryWriter } from '#libs/registry/index.js';
+import { answerVersion, RegistryWriter } from '#libs/registry/index.js';
 import { WebhookAdmin } from '../webhook-admin.js';
 import {
   CreatedWebhookDto,

@@ -3,7 +3,7 @@ import { renderOpenAiError, renderOpenAiStreamError } from './errors.js';
 import { renderOpenAiModel, renderOpenAiModels } from './models.js';
 import { openAiRateHeaders } from './rate-headers.js';
 import { openAiEnding } from './stream.js';
-import { openAiUsageOfBody, openAiUsageOfStream } from './usage.js';
+import { openAiUsageOfBody, openAiUsageOfRaw, openAiUsageOfStream } from './usage.js';
 
 export const openai: Dialect = {
   name: 'openai',
@@ -13,6 +13,9 @@ export const openai: Dialect = {
   endingOf: openAiEnding,
   usageOfBody: openAiUsageOfBody,
   usageOfStream: openAiUsageOfStream,
+  usageOfRaw: openAiUsageOfRaw,
+  tierHeader: null,
+  billedMark: null,
   renderModels: renderOpenAiModels,
   renderModel: renderOpenAiModel,
 };

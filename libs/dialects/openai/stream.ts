@@ -1,5 +1,5 @@
 import type { Operation, StreamEnding } from '../dialect.js';
-import { lastObjectOf } from '../scan.js';
+import { lastObjectOf } from '../found-object.js';
 
 const DONE = /(^|\n)data: ?\[DONE\]/;
 const ERROR_FRAME = /(^|\n)data: ?\{\s*"error"/;

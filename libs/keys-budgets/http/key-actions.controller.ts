@@ -1,9 +1,9 @@
 import { Body, Controller, HttpCode, Inject, Param, Post, Query, Res } from '@nestjs/common';
 import { ApiCreatedResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { answerVersion, Change, Require, WaitQueryDto, type ChangeRequest } from '#libs/http/index.js';
+import { Change, Require, WaitQueryDto, type ChangeRequest } from '#libs/http/index.js';
 import { AppError } from '#libs/platform/errors.js';
-import { RegistryWriter } from '#libs/registry/index.js';
+import { answerVersion, RegistryWriter } from '#libs/registry/index.js';
 import { KeyAdmin } from '../key-admin.js';
 import { KeyAnswers } from './key-answers.js';
 import {

@@ -1,7 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { answerVersion } from '#libs/http/index.js';
-import { RegistryWriter } from '#libs/registry/index.js';
+import { answerVersion, RegistryWriter } from '#libs/registry/index.js';
 import type { NewKey } from '../key-admin.js';
 import type { KeyUse, KeyUses, KeyView } from '../key-view.js';
 import type { CreatedKeyDto, KeyDto } from './keys.dto.js';

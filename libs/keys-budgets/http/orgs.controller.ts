@@ -2,7 +2,6 @@ import { Body, Controller, Get, Inject, Param, Patch, Query, Res } from '@nestjs
 import { ApiHeader, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import {
-  answerVersion,
   Change,
   CurrentPrincipal,
   ListQueryDto,
@@ -11,7 +10,7 @@ import {
   type AdminPrincipal,
   type ChangeRequest,
 } from '#libs/http/index.js';
-import { RegistryWriter } from '#libs/registry/index.js';
+import { answerVersion, RegistryWriter } from '#libs/registry/index.js';
 import { OrgAdmin } from '../org-admin.js';
 import { OrgDto, OrgListDto, UpdateOrgDto } from './owners.dto.js';
 import { toOrgChanges, toOrgDto } from './owners.presenter.js';

@@ -15,7 +15,6 @@ import {
 import { ApiCreatedResponse, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import {
-  answerVersion,
   Change,
   CurrentPrincipal,
   ListQueryDto,
@@ -24,7 +23,7 @@ import {
   type AdminPrincipal,
   type ChangeRequest,
 } from '#libs/http/index.js';
-import { RegistryWriter } from '#libs/registry/index.js';
+import { answerVersion, RegistryWriter } from '#libs/registry/index.js';
 import { invalid } from '../invalid.js';
 import { OwnerAdmin } from '../owner-admin.js';
 import type { OwnerKind } from '../owner-document.js';

@@ -2,7 +2,6 @@ import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Post, Query, Re
 import { ApiCreatedResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import {
-  answerVersion,
   Change,
   CurrentPrincipal,
   isWithin,
@@ -13,7 +12,7 @@ import {
   type ChangeRequest,
 } from '#libs/http/index.js';
 import { AppError } from '#libs/platform/errors.js';
-import { RegistryWriter } from '#libs/registry/index.js';
+import { answerVersion, RegistryWriter } from '#libs/registry/index.js';
 import { TokenAdmin, type TokenView } from '../token-admin.js';
 import { toInstant } from './keys.presenter.js';
 import { CreatedTokenDto, CreateTokenDto, TokenDto, TokenListDto } from './tokens.dto.js';
@@ -37,7 +36,10 @@ export class TokensController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<CreatedTokenDto> {
     if (!isWithin(body.role, role)) {
-      throw new AppError('permission_denied', { text: 'The token would have more rights than you have.', param: 'role' });
+      throw new AppError('permission_denied', {
+        text: 'The token would have more rights than you have.',
+        param: 'role',
+      });
     }
     const expiresAtMs = body.expires_at == null ? null : Date.parse(body.expires_at);
     const wish = { name: body.name, role: body.role, expiresAtMs };

@@ -45,6 +45,7 @@ const BLANK: Omit<UsageEvent, 'id' | 'orgId' | 'costNanos'> = {
   usage: null,
   usageSource: 'none',
   priceVersion: null,
+  costEstimates: [],
   latencyMs: 0,
   firstByteMs: null,
   attempts: 0,

@@ -59,10 +59,18 @@ export class LogItemDto {
   webSearchRequests!: number | null;
   @ApiProperty({ enum: ['measured', 'partial', 'none'], description: 'partial: seen before the answer broke off' })
   usageSource!: string;
-  @ApiProperty({ description: 'exact decimal, such as 0.00185' })
+  @ApiProperty({ ...text, description: 'such as priority or flex; null: the standard tier' })
+  serviceTier!: string | null;
+  @ApiProperty({ description: 'exact decimal, such as 0.00185; after a recost the corrected one' })
   costUsd!: string;
-  @ApiProperty({ ...text, description: 'version of the price table; null: the model has no price' })
+  @ApiProperty({ ...text, description: 'version of the prices of costUsd; null: the model has no price' })
   priceVersion!: string | null;
+  @ApiProperty({ type: [String], description: 'why the cost is an estimate, such as tier_price; empty: it is exact' })
+  costEstimates!: readonly string[];
+  @ApiProperty({ ...text, description: 'what was booked and charged, where a recost found another cost' })
+  bookedCostUsd!: string | null;
+  @ApiProperty({ ...text, description: 'version of the prices of bookedCostUsd' })
+  bookedPriceVersion!: string | null;
   @ApiProperty()
   latencyMs!: number;
   @ApiProperty({ type: Number, nullable: true })

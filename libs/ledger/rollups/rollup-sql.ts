@@ -22,20 +22,23 @@ export const ROLLUP_FACTS: readonly string[] = [
   'output_tokens',
   'reasoning_tokens',
   'cost_nanos',
+  'recost_nanos',
+  'recost_version',
 ];
 
 /** Sums of a roll-up: column → what one row adds. */
 const SUMS = {
   calls: `1`,
   failed_calls: `(coalesce(error, '') <> 'client_gone' AND (status >= 400 OR error IS NOT NULL))::int`,
-  unpriced_calls: `(usage_raw IS NOT NULL AND price_version IS NULL)::int`,
+  unpriced_calls: `(usage_raw IS NOT NULL AND coalesce(recost_version, price_version) IS NULL)::int`,
   unknown_calls: `(state = 'unknown')::int`,
   input_tokens: `coalesce(input_tokens, 0)::numeric`,
   cached_input_tokens: `coalesce(cached_input_tokens, 0)::numeric`,
   cache_write_tokens: `coalesce(cache_write_5m_tokens::numeric + cache_write_1h_tokens, 0)`,
   output_tokens: `coalesce(output_tokens, 0)::numeric`,
   reasoning_tokens: `coalesce(reasoning_tokens, 0)::numeric`,
-  cost_nanos: `cost_nanos::numeric`,
+  // as corrected by `recost`, else as booked
+  cost_nanos: `coalesce(recost_nanos, cost_nanos)::numeric`,
 } as const;
 export type RollupSum = keyof typeof SUMS;
 export const ROLLUP_SUMS = Object.keys(SUMS) as readonly RollupSum[];

@@ -26,12 +26,17 @@ export const USAGE_COLUMNS = {
   output_tokens: 'bigint',
   reasoning_tokens: 'bigint',
   web_search_requests: 'bigint',
+  usage_details: 'jsonb',
   usage_raw: 'text',
   cost_nanos: 'bigint',
   price_version: 'text',
+  cost_estimates: 'text[]',
   latency_ms: 'double precision',
   first_byte_ms: 'double precision',
   attempts: 'smallint',
   trace_id: 'text',
 } as const;
 export type UsageColumn = keyof typeof USAGE_COLUMNS;
+
+/** What `recost` fills in, beside what was booked. */
+export const RECOST_COLUMNS = ['recost_nanos', 'recost_version', 'recost_at'] as const;

@@ -11,7 +11,10 @@ export interface UsageRow extends Omit<UsageEvent, 'costNanos' | 'error'> {
   readonly timeMs: number;
   readonly state: UsageState;
   readonly error: string | null;
+  /** As booked when the call was over; budgets were charged with it. */
   readonly costNanos: bigint;
+  /** The cost at today's knowledge of prices, where a `recost` found another one; what was booked stays beside it. */
+  readonly recost: { readonly costNanos: bigint; readonly priceVersion: string | null; readonly atMs: number } | null;
   /** How the cache took part: `none` when it was not asked. */
   readonly cache: string;
 }

@@ -3,9 +3,8 @@ import type { DataSource } from 'typeorm';
 import { AppError } from '#libs/platform/errors.js';
 import { idTimeMs, idUuid } from '#libs/platform/ids.js';
 import { decodeCursor, encodeCursor, type Keyset } from '../keyset-cursor.js';
-import type { UsageEvent } from '../usage-event.js';
-import { USAGE_COLUMNS } from './usage-columns.js';
-import type { UsageFilter, UsageLog, UsagePage, UsageQuery, UsageRow, UsageState } from './usage-ledger.js';
+import { READ, type StoredRow, toRow } from './stored-usage-row.js';
+import type { UsageFilter, UsageLog, UsagePage, UsageQuery, UsageRow } from './usage-ledger.js';
 
 const DAY_MS = 86_400_000;
 /** A page is looked for in ever longer spans back from its end, so that a full one reads few partitions. */
@@ -27,7 +26,6 @@ const CONDITIONS = {
   route: 'route = ?',
   error: 'error = ?',
 } as const satisfies Partial<Record<keyof UsageFilter, string>>;
-const READ = ['state', 'cache', ...Object.keys(USAGE_COLUMNS)].join(', ');
 
 interface Statement {
   readonly name: string;
@@ -125,91 +123,5 @@ function listing(query: UsageQuery, { fromMs, untilMs, after, limit }: Window): 
       WHERE org_id = $1 AND ts >= $2 AND ts < $3 AND (ts, id) < ($4::timestamptz, $5::uuid) ${conditions.join(' ')}
       ORDER BY ts DESC, id DESC LIMIT $6`,
     values,
-  };
-}
-
-/** A row as `pg` gives it: bigint as text. */
-interface StoredRow {
-  readonly ts: Date;
-  readonly id: string;
-  readonly state: UsageState;
-  readonly org_id: string;
-  readonly key_id: string;
-  readonly key_name: string;
-  readonly team: string | null;
-  readonly owner_user: string | null;
-  readonly owner_app: string | null;
-  readonly tags: string[];
-  readonly route: string;
-  readonly dialect: string;
-  readonly provider: string;
-  readonly model_requested: string;
-  readonly model: string;
-  readonly stream: boolean;
-  readonly status: number;
-  readonly upstream_status: number | null;
-  readonly error: string | null;
-  readonly usage_source: UsageEvent['usageSource'];
-  readonly input_tokens: string | null;
-  readonly cached_input_tokens: string | null;
-  readonly cache_write_5m_tokens: string | null;
-  readonly cache_write_1h_tokens: string | null;
-  readonly output_tokens: string | null;
-  readonly reasoning_tokens: string | null;
-  readonly web_search_requests: string | null;
-  readonly usage_raw: string | null;
-  readonly cost_nanos: string;
-  readonly price_version: string | null;
-  readonly latency_ms: number;
-  readonly first_byte_ms: number | null;
-  readonly attempts: number;
-  readonly cache: string;
-  readonly trace_id: string | null;
-}
-
-function toRow(row: StoredRow): UsageRow {
-  return {
-    id: `req_${row.id}`,
-    timeMs: row.ts.getTime(),
-    state: row.state,
-    orgId: row.org_id,
-    keyId: row.key_id,
-    keyName: row.key_name,
-    team: row.team,
-    user: row.owner_user,
-    app: row.owner_app,
-    tags: row.tags,
-    route: row.route,
-    dialect: row.dialect,
-    provider: row.provider,
-    modelRequested: row.model_requested,
-    model: row.model,
-    stream: row.stream,
-    status: row.status,
-    upstreamStatus: row.upstream_status,
-    error: row.error,
-    usage: toUsage(row),
-    usageSource: row.usage_source,
-    costNanos: BigInt(row.cost_nanos),
-    priceVersion: row.price_version,
-    latencyMs: row.latency_ms,
-    firstByteMs: row.first_byte_ms,
-    attempts: row.attempts,
-    cache: row.cache,
-    traceId: row.trace_id,
-  };
-}
-
-function toUsage(row: StoredRow): UsageEvent['usage'] {
-  if (row.usage_raw === null) return null;
-  return {
-    inputTokens: Number(row.input_tokens),
-    cachedInputTokens: Number(row.cached_input_tokens),
-    cacheWrite5mTokens: Number(row.cache_write_5m_tokens),
-    cacheWrite1hTokens: Number(row.cache_write_1h_tokens),
-    outputTokens: Number(row.output_tokens),
-    reasoningTokens: Number(row.reasoning_tokens),
-    webSearchRequests: Number(row.web_search_requests),
-    raw: row.usage_raw,
   };
 }

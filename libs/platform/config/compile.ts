@@ -67,6 +67,7 @@ export function compileLive(file: ConfigFile): LiveConfig {
     apps: compileOwners(file.apps),
     tags: compileOwners(file.tags),
     prices: Object.entries(file.prices ?? {}).map(([target, price]) => compilePrice(target, price)),
+    unpricedModels: file.pricing?.unpriced ?? 'allow',
   };
 }
 
@@ -107,6 +108,8 @@ function toProviderConfig(name: string, provider: Written<'providers'>[string]):
     apiKey: provider.api_key === undefined || provider.api_key === '' ? null : new Secret(provider.api_key),
     apiVersion: provider.api_version === undefined || provider.api_version === '' ? null : provider.api_version,
     streamUsage: provider.stream_usage ?? true,
+    defaultTier:
+      provider.default_tier === undefined || provider.default_tier === 'default' ? null : provider.default_tier,
     headers: Object.fromEntries(headers.map(([header, value]) => [header.toLowerCase(), new Secret(value)])),
     models: [...(provider.models ?? [])],
     timeouts: compileTimeouts(provider.timeouts),
@@ -134,7 +137,12 @@ function compileTimeouts(timeouts: Written<'providers'>[string]['timeouts']): Up
 }
 
 function compileModel(name: string, model: Written<'models'>[string]): ModelConfig {
-  return { name, ...splitTarget(model.target), contextTokens: model.context_tokens ?? null, limits: compileLimits(model.limits) };
+  return {
+    name,
+    ...splitTarget(model.target),
+    contextTokens: model.context_tokens ?? null,
+    limits: compileLimits(model.limits),
+  };
 }
 
 function compileKey(key: Written<'keys'>[number]): FileKeyConfig {
@@ -162,6 +170,11 @@ function compilePrice(target: string, price: Written<'prices'>[string]): PriceOv
     cachedInputUsd: price.cached_input ?? null,
     cacheWrite5mUsd: price.cache_write_5m ?? null,
     cacheWrite1hUsd: price.cache_write_1h ?? null,
+    ...(price.input_audio === undefined ? {} : { inputAudioUsd: price.input_audio }),
+    ...(price.output_audio === undefined ? {} : { outputAudioUsd: price.output_audio }),
+    ...(price.input_image === undefined ? {} : { inputImageUsd: price.input_image }),
+    ...(price.output_image === undefined ? {} : { outputImageUsd: price.output_image }),
+    ...(price.web_search === undefined ? {} : { webSearchUsd: price.web_search }),
     fromMs: price.from === undefined ? 0 : Date.parse(price.from),
   };
 }

@@ -28,6 +28,8 @@ export interface ProviderConfig {
   readonly apiKey: Secret | null;
   readonly apiVersion: string | null;
   readonly streamUsage: boolean;
+  /** Service tier of calls that ask for none; `null`: the standard one. */
+  readonly defaultTier: string | null;
   readonly headers: Readonly<Record<string, Secret>>;
   readonly models: readonly string[];
   readonly timeouts: UpstreamTimeouts;
@@ -91,6 +93,12 @@ export interface PriceOverride {
   readonly cachedInputUsd: number | null;
   readonly cacheWrite5mUsd: number | null;
   readonly cacheWrite1hUsd: number | null;
+  readonly inputAudioUsd?: number | null;
+  readonly outputAudioUsd?: number | null;
+  readonly inputImageUsd?: number | null;
+  readonly outputImageUsd?: number | null;
+  /** USD per thousand searches run by the provider. */
+  readonly webSearchUsd?: number | null;
   readonly fromMs: number;
 }
 
@@ -131,6 +139,8 @@ export interface LiveConfig {
   readonly apps: readonly FileOwnerConfig[];
   readonly tags: readonly FileOwnerConfig[];
   readonly prices: readonly PriceOverride[];
+  /** What becomes of calls to models without a known price. */
+  readonly unpricedModels: 'allow' | 'refuse';
 }
 
 export interface SmartflowConfig {

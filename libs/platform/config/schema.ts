@@ -24,9 +24,7 @@ const name = z
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'a name has letters, digits, dots, dashes and underscores, at most 128');
 
 /** A team, user, app or tag: keys name it, so it needs no more than to be one visible line that budgets can be counted under. */
-const owner = z
-  .string()
-  .regex(OWNER_NAME, 'a name is visible text of 1 to 128 characters without |, /, \\ and %');
+const owner = z.string().regex(OWNER_NAME, 'a name is visible text of 1 to 128 characters without |, /, \\ and %');
 
 /** Tags are only counted under, never part of an address. */
 const tag = z.string().regex(TAG_NAME, 'a tag is visible text of 1 to 128 characters without |');
@@ -87,6 +85,12 @@ const provider = z.strictObject({
     .boolean()
     .optional()
     .describe('false: the server refuses stream_options, do not ask it for usage in streams'),
+  default_tier: z
+    .enum(['default', 'flex', 'priority', 'fast', 'scale'])
+    .optional()
+    .describe(
+      'service tier that calls get which ask for none (a setting of the project at OpenAI); bounds are made with it',
+    ),
   headers: z.record(z.string(), z.string()).optional().describe('sent with every call to this provider'),
   models: z.array(z.string()).optional().describe('models listed at /v1/models for this provider'),
   timeouts: timeouts.optional(),
@@ -167,7 +171,12 @@ const price = z.strictObject({
   cached_input: z.number().nonnegative().optional(),
   cache_write_5m: z.number().nonnegative().optional(),
   cache_write_1h: z.number().nonnegative().optional(),
-  from: z.iso.date().optional(),
+  input_audio: z.number().nonnegative().optional(),
+  output_audio: z.number().nonnegative().optional(),
+  input_image: z.number().nonnegative().optional(),
+  output_image: z.number().nonnegative().optional(),
+  web_search: z.number().nonnegative().optional().describe('USD per thousand searches run by the provider'),
+  from: z.iso.date().optional().describe('first day in force (UTC); default: always'),
 });
 
 const mcpServer = z.strictObject({
@@ -270,6 +279,14 @@ export const configSchema = z.strictObject({
     .record(z.string().regex(/^[^/\s]+\/\S+$/, 'write provider/model'), price)
     .optional()
     .describe('overrides, USD per million tokens'),
+  pricing: z
+    .strictObject({
+      unpriced: z
+        .enum(['allow', 'refuse'])
+        .optional()
+        .describe('calls to models without a known price, default allow; under a hard budget they are always refused'),
+    })
+    .optional(),
   cache: z.strictObject({ semantic: z.boolean().optional(), ttl_s: z.int().positive().optional() }).optional(),
   servers: z.record(name, mcpServer).optional(),
   roles: z

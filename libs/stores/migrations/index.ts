@@ -7,6 +7,7 @@ import { Budgets1760000000004 } from './0004-budgets.js';
 import { Rollups1760000000005 } from './0005-rollups.js';
 import { Alerts1760000000006 } from './0006-alerts.js';
 import { KeyUse1760000000007 } from './0007-key-use.js';
+import { ExactCost1760000000008 } from './0008-exact-cost.js';
 
 export const migrations = [
   Cluster1760000000000,
@@ -17,4 +18,5 @@ export const migrations = [
   Rollups1760000000005,
   Alerts1760000000006,
   KeyUse1760000000007,
+  ExactCost1760000000008,
 ] as const;

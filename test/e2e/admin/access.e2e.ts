@@ -1,84 +1,7 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { MATRIX, OPEN } from './access-matrix.js';
 import { startAdminGateway, type AdminGateway } from './admin-gateway.js';
-
-const MATRIX: readonly (readonly [method: string, path: string, viewer: boolean])[] = [
-  ['GET', '/api/keys', true],
-  ['HEAD', '/api/keys', true],
-  ['POST', '/api/keys', false],
-  ['GET', '/api/keys/key_x', true],
-  ['HEAD', '/api/keys/key_x', true],
-  ['PATCH', '/api/keys/key_x', false],
-  ['DELETE', '/api/keys/key_x', false],
-  ['POST', '/api/keys/bulk', false],
-  ['POST', '/api/keys/key_x/rotate', false],
-  ['POST', '/api/keys/key_x/block', false],
-  ['POST', '/api/keys/key_x/unblock', false],
-  ['POST', '/api/keys/key_x/clone', false],
-  ['GET', '/api/orgs', true],
-  ['HEAD', '/api/orgs', true],
-  ['GET', '/api/orgs/org_x', true],
-  ['HEAD', '/api/orgs/org_x', true],
-  ['PATCH', '/api/orgs/org_x', false],
-  ...(['team', 'user', 'app', 'tag'] as const).flatMap((kind): [string, string, boolean][] => [
-    ['GET', `/api/${kind}s`, true],
-    ['HEAD', `/api/${kind}s`, true],
-    ['POST', `/api/${kind}s`, false],
-    ['GET', `/api/${kind}s/${kind}_x`, true],
-    ['HEAD', `/api/${kind}s/${kind}_x`, true],
-    ['PATCH', `/api/${kind}s/${kind}_x`, false],
-    ['DELETE', `/api/${kind}s/${kind}_x`, false],
-  ]),
-  ['GET', '/api/tokens', true],
-  ['HEAD', '/api/tokens', true],
-  ['POST', '/api/tokens', false],
-  ['GET', '/api/tokens/tok_x', true],
-  ['HEAD', '/api/tokens/tok_x', true],
-  ['DELETE', '/api/tokens/tok_x', false],
-  ['GET', '/api/audit', true],
-  ['HEAD', '/api/audit', true],
-  ['GET', '/api/audit/verify', false],
-  ['HEAD', '/api/audit/verify', false],
-  ['GET', '/api/spend', true],
-  ['HEAD', '/api/spend', true],
-  ['GET', '/api/spend/export?format=focus', true],
-  ['HEAD', '/api/spend/export?format=focus', true],
-  ['GET', '/api/alerts', true],
-  ['HEAD', '/api/alerts', true],
-  ['GET', '/api/webhooks', true],
-  ['HEAD', '/api/webhooks', true],
-  ['POST', '/api/webhooks', false],
-  ['GET', '/api/webhooks/hook_x', true],
-  ['HEAD', '/api/webhooks/hook_x', true],
-  ['PATCH', '/api/webhooks/hook_x', false],
-  ['DELETE', '/api/webhooks/hook_x', false],
-  ['POST', '/api/webhooks/hook_x/test', false],
-  ['GET', '/api/webhooks/hook_x/deliveries', true],
-  ['HEAD', '/api/webhooks/hook_x/deliveries', true],
-  ['GET', '/api/logs', true],
-  ['HEAD', '/api/logs', true],
-  ['GET', '/api/logs/req_01234567-89ab-7cde-8f01-23456789abcd', true],
-  ['HEAD', '/api/logs/req_01234567-89ab-7cde-8f01-23456789abcd', true],
-];
-/** Everything that needs no credential; a reviewer reads the reasons beside `@Public`. */
-const OPEN: readonly (readonly [method: string, path: string])[] = [
-  ['GET', '/'],
-  ['HEAD', '/'],
-  ['GET', '/health/live'],
-  ['HEAD', '/health/live'],
-  ['GET', '/health/ready'],
-  ['HEAD', '/health/ready'],
-  ['GET', '/api/openapi.json'],
-  ['HEAD', '/api/openapi.json'],
-  ['GET', '/api/docs'],
-  ['HEAD', '/api/docs'],
-  ['GET', '/api/docs/:file'],
-  ['HEAD', '/api/docs/:file'],
-  ['GET', '/auth/link/:token'],
-  ['HEAD', '/auth/link/:token'],
-  ['POST', '/auth/link/:token'],
-  ['POST', '/auth/logout'],
-];
 
 describe('who may call the admin side', () => {
   let gateway: AdminGateway;
@@ -112,7 +35,10 @@ describe('who may call the admin side', () => {
       .map(({ method, url }) => `${method} ${url}`)
       .sort();
     const written = [
-      ...MATRIX.map(([method, path]) => `${method} ${path.replace(/\?.*$/, '').replace(/\/(key|tok|req|org|team|user|app|tag|hook)_[^/]+/, '/:id')}`),
+      ...MATRIX.map(
+        ([method, path]) =>
+          `${method} ${path.replace(/\/(key|tok|req|org|team|user|app|tag|price|hook)_[^/]+|\?.*/, (part) => (part[0] === '?' ? '' : '/:id'))}`,
+      ),
       ...OPEN.map(([method, path]) => `${method} ${path}`),
       'GET /metrics',
       'HEAD /metrics',

@@ -18,13 +18,14 @@ const NOTHING = {
   outputTokens: 0,
   reasoningTokens: 0,
   webSearchRequests: 0,
+  details: null,
 };
 
-export function plain(body: unknown, usage: Partial<Recording['usage']> | null): Recording {
+export function plain(body: unknown, usage: Partial<NonNullable<Recording['usage']>> | null): Recording {
   return { contentType: 'application/json', frames: [JSON.stringify(body)], usage: usage && { ...NOTHING, ...usage } };
 }
 
-export function stream(frames: readonly string[], usage: Partial<Recording['usage']> | null): Recording {
+export function stream(frames: readonly string[], usage: Partial<NonNullable<Recording['usage']>> | null): Recording {
   return { contentType: EVENT_STREAM, frames, usage: usage && { ...NOTHING, ...usage } };
 }
 

@@ -1,5 +1,6 @@
-import type { KeyIndex, LimitScope, OwnerIndex } from '#libs/keys-budgets/index.js';
+import type { LimitScope } from '#libs/keys-budgets/index.js';
 import type { LiveConfig, ModelConfig } from '#libs/platform/config.js';
+import type { PriceOverrides } from '#libs/price-admin/index.js';
 import type { PriceTable } from '#libs/pricing/index.js';
 import { compileProvider, type DemoAddress, type Provider } from '#libs/providers/index.js';
 import { ModelIndex } from '#libs/routing/index.js';
@@ -23,9 +24,14 @@ export function compileConfig(live: LiveConfig, demo: DemoAddress | null, prices
 }
 
 /** One immutable version of everything the data plane decides from. */
-export function snapshotOf(version: number, config: CompiledConfig, keys: KeyIndex, owners: OwnerIndex): Snapshot {
-  const { models, modelLimits, live } = config;
-  return { version, keys, owners, models, modelLimits, priceOverrides: live.prices };
+export function snapshotOf(
+  version: number,
+  { models, modelLimits, live }: CompiledConfig,
+  { keys, owners }: Pick<Snapshot, 'keys' | 'owners'>,
+  priceOverrides: PriceOverrides,
+): Snapshot {
+  const refusesUnpriced = live.unpricedModels === 'refuse';
+  return { version, keys, owners, models, modelLimits, priceOverrides, refusesUnpriced };
 }
 
 /** Limits of declared models by the target they lead to, so that another name of the same target is no way round them. */

@@ -5,6 +5,7 @@ import type { BodySink, UsageSink } from '#libs/ledger/index.js';
 import type { LiveConfig } from '#libs/platform/config.js';
 import { EgressPolicy } from '#libs/platform/egress.js';
 import type { Logger } from '#libs/platform/logger.js';
+import { OverrideCompiler } from '#libs/price-admin/index.js';
 import { bundledPriceTable } from '#libs/pricing/index.js';
 import type { DemoAddress } from '#libs/providers/index.js';
 import type { RegistryFeed, RegistryState } from '#libs/registry/index.js';
@@ -16,6 +17,7 @@ import type { DataPlane } from './data-plane.js';
 import { HeldBytes } from './held-bytes.js';
 import type { Snapshot } from './snapshot.js';
 import { ProxyMetrics } from './proxy-metrics.js';
+import { UnpricedCalls } from './unpriced-calls.js';
 import { UpstreamPools } from './upstream-pools.js';
 
 const MAX_CAPTURED_BYTES = 64 * 1024 * 1024;
@@ -41,6 +43,7 @@ export class DataPlaneRunner {
   readonly plane: DataPlane;
   readonly #parts: DataPlaneParts;
   readonly #fileKeys: FileKeySecrets;
+  readonly #overrides = new OverrideCompiler();
   #egress: EgressPolicy;
   #config: CompiledConfig;
   #owners = OwnerIndex.empty;
@@ -67,6 +70,7 @@ export class DataPlaneRunner {
       heldBodies: new HeldBytes(MAX_BODIES_BYTES),
       limiter: parts.limiter,
       prices,
+      unpriced: new UnpricedCalls(parts.log),
       active,
       drains,
       metrics: new ProxyMetrics(active, drains),
@@ -94,9 +98,11 @@ export class DataPlaneRunner {
 
   #snapshot(config: CompiledConfig, registry: RegistryState): Snapshot {
     this.#owners = this.#owners.at(registry, config.live);
+    const owners = this.#owners;
     const fileKeys = this.#fileKeys.resolve(config.live.keys);
-    const keys = compileKeys(registry, fileKeys, this.#parts.pepper, this.#owners);
-    return snapshotOf(registry.version, config, keys, this.#owners);
+    const keys = compileKeys(registry, fileKeys, this.#parts.pepper, owners);
+    const overrides = this.#overrides.compile(registry, config.live.prices);
+    return snapshotOf(registry.version, config, { keys, owners }, overrides);
   }
 
   /** Serves on, but tells callers to reconnect elsewhere; resolves when no call is left or `drainMs` have passed. */

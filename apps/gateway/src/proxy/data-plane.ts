@@ -7,6 +7,7 @@ import type { DrainRoom } from './client-gone.js';
 import type { HeldBytes } from './held-bytes.js';
 import type { ProxyMetrics } from './proxy-metrics.js';
 import type { Snapshot } from './snapshot.js';
+import type { UnpricedCalls } from './unpriced-calls.js';
 import type { UpstreamPools } from './upstream-pools.js';
 
 /** What the stages work with, put together once at start. Only what is not `readonly` ever changes. */
@@ -29,6 +30,7 @@ export interface DataPlane {
   readonly heldBodies: HeldBytes;
   readonly limiter: Limiter;
   readonly prices: PriceTable;
+  readonly unpriced: UnpricedCalls;
   readonly active: ActiveCalls;
   readonly drains: DrainRoom;
   readonly metrics: ProxyMetrics;

@@ -47,6 +47,8 @@ export class Exchange {
   // filled by admit
   /** What the call holds of its rate limits; `null`: it has none. */
   ticket: LimitTicket | null = null;
+  /** The most the call may cost, in nano-dollars, where `estimate` was asked; `null`: not asked, or without bound. */
+  boundNanos: number | null = null;
   /** What becomes of the call when its caller leaves; `null`: as the provider's setting says. For hard budgets: `drain`. */
   whenClientGone: 'cancel' | 'drain' | null = null;
 

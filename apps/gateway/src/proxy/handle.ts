@@ -10,6 +10,7 @@ import { answerHello, answerModel, answerModels } from './listings.js';
 import { prepareBody } from './prepare.js';
 import { read, type Reading } from './read.js';
 import { abandon, refuse } from './refuse.js';
+import { requirePrice } from './require-price.js';
 import { resolve } from './resolve.js';
 
 /**
@@ -41,11 +42,14 @@ export function handle(exchange: Exchange, plane: DataPlane): void {
 
     const reading = read(exchange);
     const target = resolve(exchange, key);
+    if (exchange.snapshot.refusesUnpriced) requirePrice(exchange, key, target, plane);
     if (!plane.usage.hasRoom()) throw new AppError('overloaded');
     const limits = limitsOf(exchange, key, target);
     const waiting = limits === null ? null : admit(exchange, reading, limits, plane);
     if (waiting === null) return send(exchange, reading, target, plane);
-    waiting.then(() => send(exchange, reading, target, plane)).catch((error: unknown) => refuse(exchange, plane, error));
+    waiting
+      .then(() => send(exchange, reading, target, plane))
+      .catch((error: unknown) => refuse(exchange, plane, error));
   } catch (error) {
     refuse(exchange, plane, error);
   }

@@ -1,4 +1,4 @@
-import { addField, parseSpan, splice, type Edit } from '#libs/dialects/index.js';
+import { addField, maxTokensEdits, parseSpan, splice, type Edit } from '#libs/dialects/index.js';
 import { AppError } from '#libs/platform/errors.js';
 import type { Target } from '#libs/routing/index.js';
 import type { Exchange } from './exchange.js';
@@ -6,11 +6,23 @@ import type { Reading } from './read.js';
 
 /**
  * The documented edits of a same-dialect body, made by splicing bytes: the model's name where it differs at the provider,
- * and the usage option of streamed chat. Everything else reaches the upstream byte for byte.
+ * the usage option of streamed chat, and under a hard budget the maximum of output tokens. Everything else reaches the
+ * upstream byte for byte.
+ *
+ * @param maxTokens to be asked for instead of what the request states; `null` leaves the request as it is
  * @throws AppError `invalid_request` for a batch of embeddings under another name
  */
-export function prepareBody(exchange: Exchange, reading: Reading, target: Target): Buffer {
+export function prepareBody(
+  exchange: Exchange,
+  reading: Reading,
+  target: Target,
+  maxTokens: number | null = null,
+): Buffer {
   const edits: Edit[] = [];
+  if (maxTokens !== null && exchange.operation !== null) {
+    const { chatMaximum } = target.provider;
+    edits.push(...maxTokensEdits(exchange.operation, exchange.body, reading, maxTokens, chatMaximum));
+  }
   const model = reading.fields.get('model');
   const isGemini = exchange.endpoint.dialect.name === 'gemini';
   if (model !== undefined && exchange.modelRequested !== target.model) {

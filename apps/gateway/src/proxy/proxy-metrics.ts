@@ -2,6 +2,7 @@ import type { TokenUsage } from '#libs/dialects/index.js';
 import { counter, gauge, histogram, type CounterHandle, type HistogramHandle } from '#libs/platform/metrics.js';
 import type { ActiveCalls } from './active-calls.js';
 import type { ClientGoneEnd, DrainRoom } from './client-gone.js';
+import type { Target } from '#libs/routing/index.js';
 import type { Exchange } from './exchange.js';
 
 /** The metrics of one provider, found once: looking each up by its labels for every call costs more than counting. */
@@ -13,6 +14,9 @@ interface ProviderMetrics {
   readonly outputTokens: CounterHandle;
   readonly cost: CounterHandle;
 }
+
+/** Beyond 1 the bound was none. */
+const RATIO_BOUNDS = [0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2];
 
 /** What the data plane counts. Label values come from our own lists and from configuration, never from a caller's text. */
 export class ProxyMetrics {
@@ -30,6 +34,13 @@ export class ProxyMetrics {
   readonly #seconds = histogram('smartflow_call_duration_seconds', 'From the request to the end of its answer', [
     'provider',
   ]);
+
+  readonly #ratio = histogram(
+    'smartflow_billed_bound_ratio',
+    'What a call cost as a share of the most it was said to cost, by model',
+    ['provider', 'model'],
+    RATIO_BOUNDS,
+  );
 
   readonly #gone = counter('smartflow_client_gone_total', 'Calls whose caller left, by what became of them', ['end']);
 
@@ -50,6 +61,13 @@ export class ProxyMetrics {
     metrics.inputTokens.inc(usage.inputTokens);
     metrics.outputTokens.inc(usage.outputTokens);
     metrics.cost.inc(costNanos);
+  }
+
+  /** A bounded call is over and its bill is known; nano-dollars. Free calls say nothing. */
+  billed({ provider, model }: Target, costNanos: number, boundNanos: number): void {
+    if (boundNanos === 0) return;
+    // A copy: a name cut out of a request body would keep that whole body in memory.
+    this.#ratio.observe({ provider: provider.name, model: Buffer.from(model).toString() }, costNanos / boundNanos);
   }
 
   /** A caller left before its call was over. */

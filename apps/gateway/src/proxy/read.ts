@@ -1,21 +1,14 @@
-import { parseSpan, responsesToChat, scanObject, type Operation, type ScannedObject } from '#libs/dialects/index.js';
+import {
+  parseSpan,
+  REQUEST_FIELDS,
+  responsesToChat,
+  scanObject,
+  type Operation,
+  type ScannedObject,
+} from '#libs/dialects/index.js';
 import { AppError } from '#libs/platform/errors.js';
 import { GEMINI_OPERATIONS } from './endpoints.js';
 import { decode, type Exchange } from './exchange.js';
-
-const WATCHED: ReadonlySet<string> = new Set([
-  'model',
-  'stream',
-  'stream_options',
-  'messages',
-  'input',
-  'background',
-  'max_tokens',
-  'max_completion_tokens',
-  'max_output_tokens',
-]);
-/** Embedding requests name their model in the body as well. */
-const WATCHED_GEMINI: ReadonlySet<string> = new Set(['model', 'requests']);
 
 /** What `read` found and `prepare` needs to edit the body. */
 export type Reading = ScannedObject;
@@ -34,10 +27,11 @@ export function read(exchange: Exchange): Reading {
 }
 
 function readBody(exchange: Exchange, operation: Operation): Reading {
-  let scanned = scanObject(exchange.body, WATCHED);
+  const watched = REQUEST_FIELDS[exchange.endpoint.dialect.name];
+  let scanned = scanObject(exchange.body, watched);
   if (operation === 'chat' && scanned.fields.has('input') && !scanned.fields.has('messages')) {
     exchange.body = asChat(exchange);
-    scanned = scanObject(exchange.body, WATCHED);
+    scanned = scanObject(exchange.body, watched);
   }
   exchange.operation = operation;
   const model = field(exchange, scanned, 'model');
@@ -80,5 +74,5 @@ function readGemini(exchange: Exchange): Reading {
   exchange.modelRequested = decode(last.slice(0, colon));
   if (exchange.modelRequested === '') throw new AppError('model_missing', { text: 'The path names no model.' });
   exchange.stream = operation === 'stream_generate';
-  return scanObject(exchange.body, WATCHED_GEMINI);
+  return scanObject(exchange.body, REQUEST_FIELDS.gemini);
 }

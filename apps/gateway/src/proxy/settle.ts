@@ -18,7 +18,9 @@ export interface Outcome {
 }
 
 const STATUS_CLIENT_GONE = 499;
-const FREE: CallPrice = { costNanos: 0, priceVersion: null, components: [] };
+const FREE: CallPrice = { costNanos: 0, priceVersion: null, components: [], estimates: [] };
+/** The provider reported counts that are none. */
+const UNCOUNTABLE: CallPrice = { ...FREE };
 
 /** Stage 10: prices the call and leaves exactly one usage event; the caller does not wait for what becomes of it. */
 export function settle(exchange: Exchange, plane: DataPlane, outcome: Outcome): void {
@@ -52,12 +54,17 @@ export function settle(exchange: Exchange, plane: DataPlane, outcome: Outcome): 
     usageSource: outcome.usage === null ? 'none' : outcome.complete ? 'measured' : 'partial',
     costNanos: price.costNanos,
     priceVersion: price.priceVersion,
+    costEstimates: price.estimates,
     latencyMs: Math.round(latencyMs),
     firstByteMs: exchange.firstByteMs === null ? null : Math.round(exchange.firstByteMs),
     attempts: 1,
     traceId: traceIdOf(exchange),
   });
   plane.metrics.called(exchange, status, latencyMs, outcome.usage, price.costNanos);
+  if (exchange.boundNanos !== null && outcome.complete && price.priceVersion !== null) {
+    plane.metrics.billed(target, price.costNanos, exchange.boundNanos);
+  }
+  if (outcome.usage !== null && price !== UNCOUNTABLE) plane.unpriced.note(target, price);
   if (outcome.captured !== null && plane.bodies !== null) {
     plane.bodies.capture({
       id: exchange.id,
@@ -79,20 +86,20 @@ function tokensUsed({ upstreamStatus }: Exchange, { usage, error }: Outcome): nu
 
 /** What the usage costs at the price in force when the call began; free when nothing was reported. */
 export function priceOf(exchange: Exchange, plane: DataPlane, usage: TokenUsage | null): CallPrice {
-  const { target } = exchange;
-  if (usage === null || target === null) return FREE;
+  const { target, key } = exchange;
+  if (usage === null || target === null || key === null) return FREE;
   try {
     return priceCall(plane.prices, {
       provider: target.provider,
       model: target.model,
       usage,
       atMs: exchange.startedAtMs,
-      overrides: exchange.snapshot.priceOverrides,
+      overrides: exchange.snapshot.priceOverrides.of(key.orgId),
     });
   } catch (error) {
     // Impossible counts are an upstream's mistake: the row keeps them as received, but they do not become money.
     plane.log.warn({ requestId: exchange.id, err: error }, 'the reported usage cannot be priced');
-    return FREE;
+    return UNCOUNTABLE;
   }
 }
 

@@ -1,5 +1,5 @@
 import type { KeyIndex, LimitScope, OwnerIndex } from '#libs/keys-budgets/index.js';
-import type { PriceOverride } from '#libs/platform/config.js';
+import type { PriceOverrides } from '#libs/price-admin/index.js';
 import type { ModelIndex } from '#libs/routing/index.js';
 
 /**
@@ -15,5 +15,7 @@ export interface Snapshot {
   readonly models: ModelIndex;
   /** Rate limits of models by target (`provider/model`); targets without any are absent. */
   readonly modelLimits: ReadonlyMap<string, readonly LimitScope[]>;
-  readonly priceOverrides: readonly PriceOverride[];
+  readonly priceOverrides: PriceOverrides;
+  /** Calls to models without a known price are refused. */
+  readonly refusesUnpriced: boolean;
 }

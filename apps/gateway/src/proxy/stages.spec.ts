@@ -3,16 +3,24 @@ import { Socket } from 'node:net';
 import { OwnerIndex, type KeyRecord } from '#libs/keys-budgets/index.js';
 import { AppError } from '#libs/platform/errors.js';
 import { NO_LIMITS, type ProviderConfig } from '#libs/platform/config.js';
+import { renderMetrics } from '#libs/platform/metrics.js';
 import { Secret } from '#libs/platform/secret.js';
+import { bundledPriceTable } from '#libs/pricing/index.js';
 import { compileProvider, type Provider } from '#libs/providers/index.js';
 import { ModelIndex } from '#libs/routing/index.js';
+import { ActiveCalls } from './active-calls.js';
 import { authenticate } from './authenticate.js';
+import { DrainRoom } from './client-gone.js';
+import type { DataPlane } from './data-plane.js';
 import { resolve } from './resolve.js';
+import { estimate } from './estimate.js';
 import { endpointOf, endpointsAt } from './endpoints.js';
 import { Exchange } from './exchange.js';
 import { prepareBody } from './prepare.js';
+import { ProxyMetrics } from './proxy-metrics.js';
 import { read } from './read.js';
 import { upstreamHeaders } from './request-headers.js';
+import { settle } from './settle.js';
 import type { Snapshot } from './snapshot.js';
 import { allowedMethods, unknownRoute } from './unknown-route.js';
 
@@ -40,6 +48,7 @@ function provider(config: Partial<ProviderConfig> & Pick<ProviderConfig, 'name' 
       apiKey: new Secret('sk-upstream-secret'),
       apiVersion: null,
       streamUsage: true,
+      defaultTier: null,
       headers: {},
       models: [],
       timeouts: { connectMs: 1, firstByteMs: 1, idleMs: 1, totalMs: 1 },
@@ -66,7 +75,8 @@ const snapshot: Snapshot = {
   ),
   owners: OwnerIndex.empty,
   modelLimits: new Map(),
-  priceOverrides: [],
+  priceOverrides: { of: () => [] },
+  refusesUnpriced: false,
 };
 
 interface Sent {
@@ -253,6 +263,52 @@ describe('prepareBody', () => {
     ],
   ])('LLM-8: %s goes out as %s', (body, expected) => {
     expect(prepared(body)).toBe(expected);
+  });
+
+  it.each([
+    ['{"model":"gpt-5"}', '{"model":"gpt-5","max_completion_tokens":64}'],
+    ['{"model":"plain/x"}', '{"model":"x","max_tokens":64}'],
+    [
+      '{"model":"fast","max_tokens":128000,"stream":true}',
+      '{"model":"gpt-5-mini","max_tokens":64,"stream":true,"stream_options":{"include_usage":true}}',
+    ],
+    ['{"model":"plain/x","stream":true,"messages":[]}', '{"model":"x","stream":true,"messages":[],"max_tokens":64}'],
+  ])('KEY-4: %s goes out as %s when 64 tokens are all the money buys', (body, expected) => {
+    const exchange = exchangeOf({ body });
+    const reading = read(exchange);
+    const sent = prepareBody(exchange, reading, resolve(exchange, key), 64).toString();
+    expect(sent).toBe(expected);
+    JSON.parse(sent);
+  });
+});
+
+describe('estimate', () => {
+  it('KEY-4: bounds the call at the prices of its settlement, and the bill is watched against the bound', async () => {
+    const costs: number[] = [];
+    const plane = {
+      prices: bundledPriceTable(),
+      metrics: new ProxyMetrics(new ActiveCalls(), new DrainRoom(0)),
+      usage: { hasRoom: () => true, record: ({ costNanos }: { costNanos: number }) => void costs.push(costNanos) },
+      unpriced: { note: () => {} },
+      bodies: null,
+    } as unknown as DataPlane;
+    const exchange = exchangeOf({
+      body: '{"model":"fast","max_tokens":1000,"messages":[{"role":"user","content":"hi"}]}',
+    });
+    const reading = read(exchange);
+    exchange.key = key;
+    const target = resolve(exchange, key);
+    const bound = estimate(exchange, reading, key, target, plane);
+    expect(bound).toMatchObject({ refuse: null, maxTokens: 1000, injectedMaxTokens: null });
+    expect(exchange.boundNanos).toBe(bound.wantNanos);
+    const answer = Buffer.from('{"usage":{"prompt_tokens":8,"completion_tokens":1000}}');
+    const usage = exchange.endpoint.dialect.usageOfBody('chat', answer);
+    settle(exchange, plane, { usage, complete: true, error: null, captured: null });
+    expect(costs[0]).toBeGreaterThan(0);
+    expect(costs[0]).toBeLessThanOrEqual(bound.wantNanos);
+    expect(await renderMetrics()).toContain(
+      'smartflow_billed_bound_ratio_bucket{provider="openai",model="gpt-5-mini",le="1"} 1',
+    );
   });
 });
 

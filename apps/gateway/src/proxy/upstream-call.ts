@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
-import { withoutUsageChunk } from '#libs/dialects/index.js';
+import { withoutUsageChunk, withServiceTier, type TokenUsage } from '#libs/dialects/index.js';
 import { nanosToUsd } from '#libs/ledger/index.js';
 import { AppError, type ErrorCode } from '#libs/platform/errors.js';
 import { AnswerCapture } from './capture.js';
@@ -46,6 +46,8 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   #headers: OutgoingHeaders = {};
   #blocks: SseBlocks | null = null;
   #ends: EndsOfStream | null = null;
+  /** Service tier that a header of the answer names. */
+  #tier: string | null = null;
   #parts: Buffer[] = [];
   #partsBytes = 0;
   #pausedSinceMs: number | null = null;
@@ -170,12 +172,14 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
       return;
     }
     this.#headers = answerHeaders(exchange, this.#plane, headers);
-    if (isEvents || exchange.stream) this.#ends = new EndsOfStream(exchange.endpoint.dialect.name === 'anthropic');
+    const { dialect } = exchange.endpoint;
+    if (dialect.tierHeader !== null) this.#tier = String(headers[dialect.tierHeader] ?? '');
+    if (isEvents || exchange.stream) this.#ends = new EndsOfStream(dialect.name === 'anthropic', dialect.billedMark);
     if (isEvents) {
       this.#mode = 'events';
       this.#blocks = new SseBlocks();
       delete this.#headers['content-length'];
-    } else if (exchange.stream && status < 300 && exchange.endpoint.dialect.name === 'gemini') {
+    } else if (exchange.stream && status < 300 && dialect.name === 'gemini') {
       this.#mode = 'raw'; // Gemini streams a JSON array unless asked for SSE
     }
   }
@@ -213,7 +217,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   }
 
   #sendRaw(chunk: Buffer): void {
-    (this.#ends ??= new EndsOfStream(false)).push(chunk);
+    (this.#ends ??= new EndsOfStream(false, this.#exchange.endpoint.dialect.billedMark)).push(chunk);
     this.#write((this.#exchange.upstreamStatus ?? 0) < 400 ? chunk : scrub(chunk, this.#credentials));
   }
 
@@ -241,7 +245,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     if (status !== 204 && !looksLikeJson(received)) return this.#fail(new AppError('upstream_invalid'));
     const body = scrub(received, this.#credentials);
     const { dialect } = exchange.endpoint;
-    const usage = status < 300 ? dialect.usageOfBody(exchange.operation ?? 'chat', body) : null;
+    const usage = status < 300 ? this.#withTier(dialect.usageOfBody(exchange.operation ?? 'chat', body)) : null;
     const price = priceOf(exchange, this.#plane, usage);
     if (price.priceVersion !== null) this.#headers['x-smartflow-cost-usd'] = nanosToUsd(BigInt(price.costNanos));
     if (!this.#isDraining) {
@@ -266,7 +270,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     this.#endAnswer();
     const failed = ending === 'failed';
     this.#settle({
-      usage: dialect.usageOfStream(operation, ends),
+      usage: this.#withTier(dialect.usageOfStream(operation, ends)),
       complete: !failed,
       error: failed ? 'upstream_failed' : null,
     });
@@ -313,7 +317,12 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
 
   #usageSoFar() {
     const { dialect } = this.#exchange.endpoint;
-    return this.#ends === null ? null : dialect.usageOfStream(this.#exchange.operation ?? 'chat', this.#ends.ends());
+    if (this.#ends === null) return null;
+    return this.#withTier(dialect.usageOfStream(this.#exchange.operation ?? 'chat', this.#ends.ends()));
+  }
+
+  #withTier(usage: TokenUsage | null): TokenUsage | null {
+    return usage === null || this.#tier === null ? usage : withServiceTier(usage, this.#tier);
   }
 
   #isOver(): boolean {

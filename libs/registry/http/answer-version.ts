@@ -1,15 +1,11 @@
 import type { FastifyReply } from 'fastify';
-
-/** What waits for all living replicas to run a version; the registry's writer does. */
-export interface AppliedWaiter {
-  waitApplied(version: number): Promise<{ readonly applied: number; readonly replicas: number }>;
-}
+import type { RegistryWriter } from '../registry-writer.js';
 
 /** `ETag` of an object, and with `?wait=applied` how many of the living replicas run the change (`x-smartflow-applied: 2/2`). */
 export async function answerVersion(
   reply: FastifyReply,
   version: number,
-  writer: AppliedWaiter,
+  writer: RegistryWriter,
   wait: 'applied' | undefined,
 ): Promise<void> {
   void reply.header('etag', `"${version}"`);

@@ -1,0 +1,33 @@
+import { requestFacts } from '#libs/dialects/index.js';
+import type { KeyRecord } from '#libs/keys-budgets/index.js';
+import { upperBound, type UpperBound } from '#libs/pricing/index.js';
+import type { Target } from '#libs/routing/index.js';
+import type { DataPlane } from './data-plane.js';
+import type { Exchange } from './exchange.js';
+import type { Reading } from './read.js';
+
+/**
+ * Part of stage 7: the most this call can cost, at the prices that will be in force when it is settled. What has no bound
+ * says why (`refuse`); a hard budget must refuse it. `injectedMaxTokens`, or what a clamp leaves, goes to `prepareBody`.
+ * Notes the bound in the exchange, where a clamp lowers it; the bill is compared with it when the call is over.
+ * @throws AppError `invalid_json`
+ */
+export function estimate(
+  exchange: Exchange,
+  reading: Reading,
+  key: KeyRecord,
+  target: Target,
+  plane: DataPlane,
+): UpperBound {
+  const { provider, model } = target;
+  const bound = upperBound(plane.prices, {
+    provider,
+    model,
+    facts: requestFacts(exchange.operation ?? 'chat', exchange.body, reading),
+    atMs: exchange.startedAtMs,
+    overrides: exchange.snapshot.priceOverrides.of(key.orgId),
+    defaultTier: provider.defaultTier,
+  });
+  exchange.boundNanos = bound.refuse === null ? bound.wantNanos : null;
+  return bound;
+}
