@@ -276,6 +276,7 @@ function rowOf(budget: string, costNanos: number): LedgerRow {
       usageSource: 'none',
       costNanos,
       priceVersion: 'v',
+      costEstimates: [],
       latencyMs: 1,
       firstByteMs: 1,
       attempts: 1,
