@@ -1,7 +1,6 @@
 import type { Clock } from '#libs/platform/clock.js';
 import type { EgressClient } from '#libs/platform/egress.js';
 import type { Logger } from '#libs/platform/logger.js';
-import { counter } from '#libs/platform/metrics.js';
 import type { Secret } from '#libs/platform/secret.js';
 import { alertBody } from './alert.js';
 import { signatureHeaders } from './signature.js';
@@ -40,8 +39,6 @@ const LONGEST_RETRY_AFTER_MS = 3_600_000;
 /** With the pauses above: about two days. */
 const MOST_ATTEMPTS = 14;
 const SWEEP_EVERY_MS = 3_600_000;
-
-const ends = counter('smartflow_alert_deliveries_total', 'Attempts to deliver alerts to webhooks', ['outcome']);
 
 /**
  * Delivers alerts to webhooks until `signal` ends it: at least once each, in the order of their making as long as nothing
@@ -124,7 +121,6 @@ async function attempt(
       ? { state: 'dropped', status: null, error: 'the webhook was deleted or switched off' }
       : await send(parts, delivery, target);
   if (signal.aborted && end.state !== 'delivered') return; // cut short by the end of this worker: that says nothing
-  ends.inc({ outcome: end.state });
   await parts.outbox.settle(delivery, end);
   if (end.state === 'failed') {
     const { alert, webhookId } = delivery;
