@@ -38,7 +38,11 @@ export class AlertsModule {
       controllers: [AlertsController, WebhooksController],
       providers: [
         { provide: POLICY, ...policy },
-        { provide: ALERT_OUTBOX, inject: [POSTGRES], useFactory: (source: Postgres) => new PostgresAlertOutbox(source) },
+        {
+          provide: ALERT_OUTBOX,
+          inject: [POSTGRES],
+          useFactory: (source: Postgres) => new PostgresAlertOutbox(source),
+        },
         {
           provide: WebhookAdmin,
           inject: [RegistryWriter, REGISTRY_FEED, ALERT_OUTBOX, POLICY, POSTGRES],

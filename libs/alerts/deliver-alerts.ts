@@ -54,10 +54,12 @@ export async function deliverAlerts(parts: AlertDelivery, signal: AbortSignal): 
     try {
       await parts.outbox.fanOut(() => parts.directory.targets());
       for (const job of await begin(parts, MOST_RUNNING - running.size, signal)) {
-        const done = job.catch(() => {}).finally(() => {
-          running.delete(done);
-          bell.ring();
-        });
+        const done = job
+          .catch(() => {})
+          .finally(() => {
+            running.delete(done);
+            bell.ring();
+          });
         running.add(done);
       }
       if (performance.now() >= sweepAtMs) {
@@ -160,7 +162,11 @@ interface Failure {
   readonly atLeastMs: number;
 }
 
-function failure({ firstPauseMs = 5000 }: AlertDelivery, attempts: number, { atLeastMs, ...what }: Failure): DeliveryEnd {
+function failure(
+  { firstPauseMs = 5000 }: AlertDelivery,
+  attempts: number,
+  { atLeastMs, ...what }: Failure,
+): DeliveryEnd {
   if (attempts >= MOST_ATTEMPTS) return { state: 'failed', ...what };
   return { state: 'retry', ...what, afterMs: Math.max(atLeastMs, pauseMs(attempts, firstPauseMs)) };
 }

@@ -5,7 +5,13 @@ export { keepLooking, type Look } from './keep-looking.js';
 export { PostgresAlertOutbox } from './store/alert-outbox.postgres.js';
 export type { AlertOutbox } from './store/alert-outbox.js';
 export type { UnpricedModel } from './texts.js';
-export { SpendWatch, type BudgetDirectory, type SpendSource, type SpentInPeriod, type WatchedBudget } from './watch-spend.js';
+export {
+  SpendWatch,
+  type BudgetDirectory,
+  type SpendSource,
+  type SpentInPeriod,
+  type WatchedBudget,
+} from './watch-spend.js';
 export { StoreWatch } from './watch-stores.js';
 export { RegistryWebhooks } from './webhook-directory.js';
 export { readWebhookPepper } from './webhook-pepper.js';

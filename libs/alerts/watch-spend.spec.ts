@@ -24,7 +24,13 @@ const spent = (usd: number, changes: Partial<SpentInPeriod> = {}): SpentInPeriod
 
 /** A watch over made-up spending; `fails`: the outbox is away. */
 function rig(known: readonly WatchedBudget[]) {
-  const state = { spent: [] as SpentInPeriod[], unpriced: [] as UnpricedModel[], fails: false, told: [] as Alert[], from: [] as number[] };
+  const state = {
+    spent: [] as SpentInPeriod[],
+    unpriced: [] as UnpricedModel[],
+    fails: false,
+    told: [] as Alert[],
+    from: [] as number[],
+  };
   const watch = new SpendWatch({
     spend: {
       spent: async () => state.spent,

@@ -2,13 +2,20 @@ import type { Alert } from './alert.js';
 import { StoreWatch } from './watch-stores.js';
 
 function rig() {
-  const state = { nowMs: Date.parse('2026-11-21T12:00:00Z'), away: new Set<string>(), fails: false, told: [] as Alert[] };
+  const state = {
+    nowMs: Date.parse('2026-11-21T12:00:00Z'),
+    away: new Set<string>(),
+    fails: false,
+    told: [] as Alert[],
+  };
   const watch = new StoreWatch({
     check: async () =>
       Object.fromEntries(
         ['postgres', 'redis'].map((name) => [
           name,
-          state.away.has(name) ? { state: 'down' as const, reason: 'ECONNREFUSED' } : { state: 'up' as const, reason: null },
+          state.away.has(name)
+            ? { state: 'down' as const, reason: 'ECONNREFUSED' }
+            : { state: 'up' as const, reason: null },
         ]),
       ),
     outbox: {
@@ -43,7 +50,12 @@ describe('watching the stores', () => {
     state.away.clear();
     expect(await after(5)).toEqual([]);
     expect(state.told).toHaveLength(1);
-    expect(state.told[0]?.data).toEqual({ store: 'redis', reason: 'ECONNREFUSED', since: '2026-11-21T12:00:23.000Z', until: null });
+    expect(state.told[0]?.data).toEqual({
+      store: 'redis',
+      reason: 'ECONNREFUSED',
+      since: '2026-11-21T12:00:23.000Z',
+      until: null,
+    });
   });
 
   it('OPS-3: PostgreSQL’s own absence is told when it is back, with its length', async () => {

@@ -4,7 +4,9 @@ import { storeAlert, type StoreOutage } from './texts.js';
 
 export interface StoreWatchParts {
   /** One state per store in use; never rejects. */
-  readonly check: () => Promise<Readonly<Record<string, { readonly state: 'up' | 'down'; readonly reason: string | null }>>>;
+  readonly check: () => Promise<
+    Readonly<Record<string, { readonly state: 'up' | 'down'; readonly reason: string | null }>>
+  >;
   readonly outbox: Pick<AlertOutbox, 'add'>;
   readonly clock: Clock;
   /** Who is told. */

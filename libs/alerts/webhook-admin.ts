@@ -5,7 +5,13 @@ import type { EgressPolicy } from '#libs/platform/egress.js';
 import { AppError } from '#libs/platform/errors.js';
 import { newId } from '#libs/platform/ids.js';
 import type { Secret } from '#libs/platform/secret.js';
-import type { AuditedChange, AuditOrigin, RegistryDocument, RegistryFeed, RegistryWriter } from '#libs/registry/index.js';
+import type {
+  AuditedChange,
+  AuditOrigin,
+  RegistryDocument,
+  RegistryFeed,
+  RegistryWriter,
+} from '#libs/registry/index.js';
 import { newAlertUuid } from './alert.js';
 import type { AlertOutbox, DeliveryState, DeliveryView, OutboxPage } from './store/alert-outbox.js';
 import { testAlert } from './texts.js';

@@ -5,11 +5,10 @@ const closed = new EgressPolicy([]);
 const open = new EgressPolicy(['127.0.0.0/8', '10.1.0.0/16']);
 
 describe('addresses of webhooks', () => {
-  it.each([
-    'https://hooks.example/a?b=c',
-    'https://8.8.8.8/x',
-    'https://[2606:4700::1111]/x',
-  ])('CFG-1: %s is taken', (url) => expect(faultOfWebhookUrl(url, closed)).toBeNull());
+  it.each(['https://hooks.example/a?b=c', 'https://8.8.8.8/x', 'https://[2606:4700::1111]/x'])(
+    'CFG-1: %s is taken',
+    (url) => expect(faultOfWebhookUrl(url, closed)).toBeNull(),
+  );
 
   it.each([
     ['ftp://hooks.example', /http/],

@@ -51,7 +51,10 @@ export class BudgetBook {
     return budgetsOf(this.#owners, key).find(({ id }) => id === budgetId) ?? null;
   }
 
-  #key(orgId: string, id: string): { readonly id: string; readonly name: string; readonly budgets: readonly BudgetConfig[] } {
+  #key(
+    orgId: string,
+    id: string,
+  ): { readonly id: string; readonly name: string; readonly budgets: readonly BudgetConfig[] } {
     const ofFile = orgId === DEFAULT_ORG_ID ? this.#fileKeys.get(id) : undefined;
     if (ofFile !== undefined) return { id, name: ofFile.name, budgets: ofFile.budgets };
     const document = this.#registry.get(orgId, 'key', id);

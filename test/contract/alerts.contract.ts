@@ -24,7 +24,15 @@ import { uuidv7 } from '#libs/platform/ids.js';
 import { Secret } from '#libs/platform/secret.js';
 import { connectPostgres, timePartitions } from '#libs/stores/index.js';
 import { startWebhookReceiver, type WebhookReceiver } from '#test/fakes/receiver/webhook-receiver.js';
-import { eventually, listeningLogger, storesRig, usageEvent, uuidAt, type Source, type StoresRig } from './ledger-rig.js';
+import {
+  eventually,
+  listeningLogger,
+  storesRig,
+  usageEvent,
+  uuidAt,
+  type Source,
+  type StoresRig,
+} from './ledger-rig.js';
 
 jest.setTimeout(60_000);
 
@@ -32,7 +40,7 @@ let rig: StoresRig;
 let receiver: WebhookReceiver;
 let outbox: PostgresAlertOutbox;
 let targets: WebhookTarget[] = [];
-let stops: (() => Promise<void>)[] = [];
+const stops: (() => Promise<void>)[] = [];
 
 beforeAll(async () => {
   rig = await storesRig();
@@ -187,7 +195,10 @@ describe('telling once', () => {
 
   it('KEY-5: calls without a price are told per model and day, from the roll-ups', async () => {
     await rig.source.query('TRUNCATE usage_events, usage_rollups, usage_dimensions, usage_dimension_tags');
-    const writer = new PostgresUsageWriter(rig.source, timePartitions(rig.source, USAGE_TABLE.name, USAGE_TABLE.period));
+    const writer = new PostgresUsageWriter(
+      rig.source,
+      timePartitions(rig.source, USAGE_TABLE.name, USAGE_TABLE.period),
+    );
     const noon = Date.parse('2026-11-20T12:00:00Z');
     const call = (ms: number, changes = {}) => usageEvent({ id: `req_${uuidAt(ms)}`, orgId: 'o', ...changes });
     await writer.insert([
@@ -220,7 +231,9 @@ describe('delivering', () => {
     expect(at('elsewhere')).toEqual([]);
     const gaps = tries.slice(1).map(({ atMs }, i) => atMs - (tries[i]?.atMs ?? 0));
     expect(gaps[2]).toBeGreaterThan(100); // 20 ms, 60 ms, 180 ms, each give or take a fifth
-    expect(await deliveries('flaky')).toMatchObject([{ state: 'delivered', attempts: 4, lastStatus: 204, lastError: null }]);
+    expect(await deliveries('flaky')).toMatchObject([
+      { state: 'delivered', attempts: 4, lastStatus: 204, lastError: null },
+    ]);
   });
 
   it('KEY-7: it gives up: at 410 at once, else after a bounded number of attempts, and both stay visible', async () => {

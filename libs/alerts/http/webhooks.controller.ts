@@ -1,5 +1,12 @@
 import { Body, Controller, Delete, Get, HttpCode, Inject, Param, Patch, Post, Query, Res } from '@nestjs/common';
-import { ApiAcceptedResponse, ApiCreatedResponse, ApiHeader, ApiNoContentResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import {
+  ApiAcceptedResponse,
+  ApiCreatedResponse,
+  ApiHeader,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiTags,
+} from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import {
   Change,
@@ -92,10 +99,7 @@ export class WebhooksController {
   @Require('webhooks:write')
   @ApiHeader(ifMatch)
   @ApiNoContentResponse()
-  async remove(
-    @Change() { orgId, origin, expectedVersion }: ChangeRequest,
-    @Param('id') id: string,
-  ): Promise<void> {
+  async remove(@Change() { orgId, origin, expectedVersion }: ChangeRequest, @Param('id') id: string): Promise<void> {
     await this.webhooks.remove({ orgId, id, expectedVersion }, origin);
   }
 

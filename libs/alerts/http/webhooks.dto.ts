@@ -1,5 +1,16 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { ArrayMaxSize, ArrayUnique, IsArray, IsBoolean, IsIn, IsOptional, IsString, Matches, MaxLength, ValidateIf } from 'class-validator';
+import {
+  ArrayMaxSize,
+  ArrayUnique,
+  IsArray,
+  IsBoolean,
+  IsIn,
+  IsOptional,
+  IsString,
+  Matches,
+  MaxLength,
+  ValidateIf,
+} from 'class-validator';
 import { ListQueryDto } from '#libs/http/index.js';
 import { ALERT_EVENTS, type AlertEvent, type AlertKind } from '../alert.js';
 import { DELIVERY_STATES, type DeliveryState } from '../store/alert-outbox.js';
@@ -10,7 +21,11 @@ const KINDS = [...ALERT_EVENTS, 'webhook.test'];
 
 /** What a new webhook and a change have in common. */
 class WebhookFieldsDto {
-  @ApiPropertyOptional({ isArray: true, enum: ALERT_EVENTS, description: 'what it is told; absent or empty: everything' })
+  @ApiPropertyOptional({
+    isArray: true,
+    enum: ALERT_EVENTS,
+    description: 'what it is told; absent or empty: everything',
+  })
   @ValidateIf((_fields: unknown, value: unknown) => value !== undefined)
   @IsArray()
   @ArrayMaxSize(ALERT_EVENTS.length)
@@ -24,7 +39,11 @@ class WebhookFieldsDto {
   enabled?: boolean;
 }
 
-const url = { maxLength: 2048, description: 'https, or http to an address that `egress.allow` lists', example: 'https://hooks.example/smartflow' };
+const url = {
+  maxLength: 2048,
+  description: 'https, or http to an address that `egress.allow` lists',
+  example: 'https://hooks.example/smartflow',
+};
 
 /** A new webhook. */
 export class CreateWebhookDto extends WebhookFieldsDto {

@@ -53,6 +53,12 @@ export class PostgresSpendSums {
        GROUP BY 1, 2, 3, 4 ORDER BY 1, 4, 2, 3 LIMIT 1000`,
       [new Date(fromMs)],
     )) as { org_id: string; provider: string; model: string; day: string; calls: string }[];
-    return rows.map(({ org_id, provider, model, day, calls }) => ({ orgId: org_id, provider, model, day, calls: Number(calls) }));
+    return rows.map(({ org_id, provider, model, day, calls }) => ({
+      orgId: org_id,
+      provider,
+      model,
+      day,
+      calls: Number(calls),
+    }));
   }
 }

@@ -28,7 +28,11 @@ describe('spend reports', () => {
   const report = async (query: string): Promise<Report> => (await ask('GET', `/api/spend?${query}`)).json() as Report;
 
   it('KEY-7: a call is spent by the team, user, app, tags and key of the key it came with, to the nano-dollar', async () => {
-    for (const [kind, name] of [['teams', 'red'], ['users', 'ann'], ['apps', 'portal']] as const) {
+    for (const [kind, name] of [
+      ['teams', 'red'],
+      ['users', 'ann'],
+      ['apps', 'portal'],
+    ] as const) {
       expect((await ask('POST', `/api/${kind}`, { name })).status).toBe(201);
     }
     const owners = { team: 'red', user: 'ann', app: 'portal', tags: ['x', 'y'] };
@@ -51,12 +55,24 @@ describe('spend reports', () => {
     }
     const sum = costs.reduce((total, usd) => total + nanosOf(usd), 0n);
     expect(sum).toBeGreaterThan(0n);
-    for (const [group, value] of Object.entries({ team: 'red', user: 'ann', app: 'portal', key: 'owned', model: 'echo', provider: 'demo' })) {
+    for (const [group, value] of Object.entries({
+      team: 'red',
+      user: 'ann',
+      app: 'portal',
+      key: 'owned',
+      model: 'echo',
+      provider: 'demo',
+    })) {
       const { items } = await report(`group_by=${group}&key=${made.id}`);
-      expect(items.map((item) => [item[group], item['calls'], nanosOf(String(item['costUsd']))])).toEqual([[value, 3, sum]]);
+      expect(items.map((item) => [item[group], item['calls'], nanosOf(String(item['costUsd']))])).toEqual([
+        [value, 3, sum],
+      ]);
     }
     const byTag = await report('group_by=tag&user=ann');
-    expect(byTag.items.map((item) => [item['tag'], nanosOf(String(item['costUsd']))])).toEqual([['x', sum], ['y', sum]]);
+    expect(byTag.items.map((item) => [item['tag'], nanosOf(String(item['costUsd']))])).toEqual([
+      ['x', sum],
+      ['y', sum],
+    ]);
     expect(nanosOf(String(byTag.totals['costUsd']))).toBe(sum);
     const csv = (await ask('GET', '/api/spend?group_by=app,user&format=csv')).text.split('\r\n');
     expect(csv.find((line) => line.startsWith('portal,ann,3,'))).toMatch(/,0\.\d+$/);

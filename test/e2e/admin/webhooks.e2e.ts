@@ -7,7 +7,11 @@ import { PostgresRowWriter, USAGE_TABLE, type LedgerRow } from '#libs/ledger/ind
 import { uuidv7 } from '#libs/platform/ids.js';
 import { connectPostgres, timePartitions } from '#libs/stores/index.js';
 import { startTestPostgres, startTestRedis, type TestPostgres, type TestRedis } from '#libs/stores/testing.js';
-import { startWebhookReceiver, type ReceivedMessage, type WebhookReceiver } from '#test/fakes/receiver/webhook-receiver.js';
+import {
+  startWebhookReceiver,
+  type ReceivedMessage,
+  type WebhookReceiver,
+} from '#test/fakes/receiver/webhook-receiver.js';
 import { answerWithRecording } from '#test/fakes/upstream/recordings.js';
 import { startFakeUpstream, type FakeUpstream } from '#test/fakes/upstream/fake-upstream.js';
 import { eventually, recordedChildren, startProduct, temporaryDataDir, type Product } from '../harness.js';
@@ -100,7 +104,11 @@ describe('webhooks', () => {
   it('KEY-7: the secret of a webhook is in the answer to its making and nowhere else', async () => {
     const { id, secret } = await make('once', { events: ['model.unpriced'] });
     expect(secret).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);
-    const shown = [await ask('GET', `/api/webhooks/${id}`), await ask('GET', '/api/webhooks'), await ask('GET', '/api/audit')];
+    const shown = [
+      await ask('GET', `/api/webhooks/${id}`),
+      await ask('GET', '/api/webhooks'),
+      await ask('GET', '/api/audit'),
+    ];
     for (const { status, json } of shown) {
       expect(status).toBe(200);
       expect(JSON.stringify(json)).not.toContain(secret.slice(6, 40));
@@ -115,10 +123,14 @@ describe('webhooks', () => {
     const { id, version } = await make('changing');
     const tag = { 'if-match': `"${version}"` };
     const changed = await ask('PATCH', `/api/webhooks/${id}`, { enabled: false, events: ['store.down'] }, tag);
-    expect([changed.status, changed.json]).toEqual([200, expect.objectContaining({ enabled: false, events: ['store.down'] })]);
+    expect([changed.status, changed.json]).toEqual([
+      200,
+      expect.objectContaining({ enabled: false, events: ['store.down'] }),
+    ]);
     expect((await ask('PATCH', `/api/webhooks/${id}`, { enabled: true }, tag)).status).toBe(409);
     expect((await ask('POST', `/api/webhooks/${id}/test`)).status).toBe(409);
-    const viewer = (await ask('POST', '/api/tokens', { name: 'eyes', role: 'proxy_admin_viewer' })).json.token as string;
+    const viewer = (await ask('POST', '/api/tokens', { name: 'eyes', role: 'proxy_admin_viewer' })).json
+      .token as string;
     const seen = await ask('GET', `/api/webhooks/${id}`, undefined, { authorization: `Bearer ${viewer}` });
     expect([seen.status, seen.json.url]).toEqual([200, `${receiver.url}/…`]);
     expect((await ask('DELETE', `/api/webhooks/${id}`)).status).toBe(204);
@@ -225,9 +237,17 @@ describe('webhooks', () => {
     receiver.answer('/gone', 410);
     receiver.answer('/flaky', 500, 204);
     for (const { id } of [gone, flaky]) expect((await ask('POST', `/api/webhooks/${id}/test`)).status).toBe(202);
-    const failed = await eventually('it is given up', 10_000, async () => (await deliveriesOf(gone, '?state=failed'))[0]);
+    const failed = await eventually(
+      'it is given up',
+      10_000,
+      async () => (await deliveriesOf(gone, '?state=failed'))[0],
+    );
     expect(failed).toMatchObject({ state: 'failed', status: 410, error: 'the receiver answered 410', attempts: 1 });
-    const waiting = await eventually('it is waiting', 10_000, async () => (await deliveriesOf(flaky, '?state=pending'))[0]);
+    const waiting = await eventually(
+      'it is waiting',
+      10_000,
+      async () => (await deliveriesOf(flaky, '?state=pending'))[0],
+    );
     expect(Date.parse(String(waiting['next_at']))).toBeGreaterThan(Date.parse(String(waiting['tried_at'])));
     await eventually('it came after all', 20_000, async () => (await deliveriesOf(flaky, '?state=delivered'))[0]);
     expect(new Set(at('flaky').map(({ headers }) => headers['webhook-id'])).size).toBe(1);
