@@ -59,6 +59,7 @@ describe('permission registry', () => {
       'alerts:read',
       'webhooks:read',
       'logs:read',
+      'prices:read',
       'config:read',
       'audit:read',
       'metrics:read',
