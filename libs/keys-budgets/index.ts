@@ -13,10 +13,11 @@ export {
   type BudgetScope,
 } from './budgets/budget-definition.js';
 export type { BudgetSet } from './budgets/budget-set.js';
-export { Budgets, type BudgetsOptions } from './budgets/budgets.js';
+export { Budgets, newProcessId, type BudgetsOptions } from './budgets/budgets.js';
+export { BudgetRefusal } from './budgets/budget-refusal.js';
 export { PERIOD_KINDS, periodAt, type Period, type PeriodKind, type PeriodRule } from '#libs/platform/zoned-time.js';
 export type { BudgetStats, BudgetTimes } from './budgets/process-host.js';
-export { isOwnerAlive, SpoolUnusableError } from './budgets/spool-folder.js';
+export { isOwnerAlive, spoolFolderOf, spoolPathProblem, SpoolUnusableError } from './budgets/spool-folder.js';
 export {
   checkCounterStore,
   CounterStoreUnfitError,

@@ -10,9 +10,8 @@ export { nanosToUsd } from './cost-usd.js';
 export { BodyReader, type ReadBodies } from './read-bodies.js';
 export { backOff, DrainControl } from './drain-control.js';
 export { drainBodies } from './drain-bodies.js';
-export { drainUsage } from './drain-usage.js';
 export { correctionOf, recost, type RecostReport, type RecostSum, type Reprice } from './recost.js';
-export { observeSinks } from './sink-metrics.js';
+export { observeBodies } from './sink-metrics.js';
 export { KeyUseNotes, STAMP_EVERY_MS, type KeyStamp, type KeyStampStore, type KeyUsed } from './key-use.js';
 export { LedgerModule, type LedgerModuleOptions } from './ledger.module.js';
 export { MongoArchive } from './store/archive.mongo.js';
@@ -33,15 +32,7 @@ export type { Correction, RecostRange, RecostStore } from './store/recost-store.
 export { RedisBodySink, type BodySinkOptions, type BodySinkStats } from './store/body-stream.redis.js';
 export { deadLetterKey, RedisEntryReader, type EntryReaderOptions } from './store/entry-stream.redis.js';
 export type { EntryReader, StreamEntry } from './store/entry-stream.js';
-export type {
-  InsertResult,
-  UsageFilter,
-  UsageLog,
-  UsagePage,
-  UsageQuery,
-  UsageRow,
-  UsageWriter,
-} from './store/usage-ledger.js';
+export type { UsageFilter, UsageLog, UsagePage, UsageQuery, UsageRow } from './store/usage-ledger.js';
 export { PostgresSpendSums, type BudgetSum, type UnpricedCalls } from './store/spend-sums.postgres.js';
 export { PostgresSpendReports } from './store/spend-reports.postgres.js';
 export { PostgresKeyUse } from './store/key-use.postgres.js';
@@ -54,10 +45,8 @@ export {
   USAGE_TABLE,
   type PartitionedTable,
 } from './store/keep-partitions.postgres.js';
-export { RedisUsageSink, type UsageSinkOptions, type UsageSinkStats } from './store/usage-stream.redis.js';
-export { PostgresUsageWriter } from './store/usage-writer.postgres.js';
-export { BODY_STREAM, USAGE_STREAM, WORKER_GROUP } from './streams.js';
-export type { BodyCapture, BodySink, UsageEvent, UsageSink } from './usage-event.js';
+export { BODY_STREAM, WORKER_GROUP } from './streams.js';
+export type { BodyCapture, BodySink, UsageEvent } from './usage-event.js';
 export {
   SPEND_DIMENSIONS,
   type DailySpend,

@@ -1,5 +1,5 @@
 import { newId } from '#libs/platform/ids.js';
-import { parseUsageBatch } from './parse-usage-event.js';
+import { parseUsageEvent } from './parse-usage-event.js';
 import type { UsageEvent } from './usage-event.js';
 
 function event(changes: Partial<Record<keyof UsageEvent, unknown>> = {}): Record<string, unknown> {
@@ -59,25 +59,26 @@ function event(changes: Partial<Record<keyof UsageEvent, unknown>> = {}): Record
   };
 }
 
-describe('parseUsageBatch', () => {
+/** As it comes out of the stream. */
+const parse = (written: unknown) => parseUsageEvent(JSON.parse(JSON.stringify(written)));
+const parsed = (written: unknown): UsageEvent | null => {
+  const result = parse(written);
+  return 'event' in result ? result.event : null;
+};
+
+describe('parseUsageEvent', () => {
   it('KEY-6: reads what the gateway wrote, unchanged', () => {
     const written = [
       event(),
       event({ usage: null, usageSource: 'none', team: 'research', error: 'client_gone', status: 499 }),
     ];
-    expect(parseUsageBatch(JSON.stringify(written))).toEqual({ events: written, refused: [] });
+    expect(written.map(parsed)).toEqual(written);
   });
 
   it('ignores fields of a newer gateway', () => {
-    const { events, refused } = parseUsageBatch(JSON.stringify([{ ...event(), invented: { later: true } }]));
-    expect(refused).toEqual([]);
-    expect(events[0]).not.toHaveProperty('invented');
-  });
-
-  it.each(['', '{"id":1}', '[', 'null', '"text"', '\u0000'])('refuses %j as a whole and keeps it', (json) => {
-    const { events, refused } = parseUsageBatch(json);
-    expect(events).toEqual([]);
-    expect(refused).toEqual([{ payload: json, reason: expect.stringMatching(/^not/) as string }]);
+    const read = parsed({ ...event(), invented: { later: true } });
+    expect(read).not.toBeNull();
+    expect(read).not.toHaveProperty('invented');
   });
 
   it.each([
@@ -88,11 +89,12 @@ describe('parseUsageBatch', () => {
     ['a cost beyond exact numbers', { costNanos: 2 ** 60 }],
     ['a negative cost', { costNanos: -1 }],
     ['a status as text', { status: '200' }],
-  ])('KEY-6: %s concerns that event alone, not its neighbours', (_, changes) => {
-    const good = event();
-    const { events, refused } = parseUsageBatch(JSON.stringify([event(changes), good, 7, null]));
-    expect(events).toEqual([good]);
-    expect(refused).toHaveLength(3);
+  ])('KEY-6: %s is refused with a reason', (_, changes) => {
+    expect(parse(event(changes))).toEqual({ reason: expect.stringMatching(/./) as string });
+  });
+
+  it.each([7, null, 'text', []])('KEY-6: %j is no event', (written) => {
+    expect(parsed(written)).toBeNull();
   });
 
   it.each([
@@ -103,13 +105,11 @@ describe('parseUsageBatch', () => {
     ['5', 0],
   ])('KEY-6: a provider that reports %p tokens does not cost the row', (reported, kept) => {
     const usage = { ...(event()['usage'] as object), inputTokens: reported };
-    expect(parseUsageBatch(JSON.stringify([event({ usage })])).events[0]?.usage?.inputTokens).toBe(kept);
+    expect(parsed(event({ usage }))?.usage?.inputTokens).toBe(kept);
   });
 
   it('texts are made storable: no NUL, no lone surrogates, bounded length', () => {
-    const { events } = parseUsageBatch(
-      JSON.stringify([event({ modelRequested: 'a\u0000b\ud800c', model: 'm'.repeat(10_000), tags: ['t\u0000'] })]),
-    );
-    expect(events[0]).toMatchObject({ modelRequested: 'ab\ufffdc', model: 'm'.repeat(512), tags: ['t'] });
+    const read = parsed(event({ modelRequested: 'a\u0000b\ud800c', model: 'm'.repeat(10_000), tags: ['t\u0000'] }));
+    expect(read).toMatchObject({ modelRequested: 'ab\ufffdc', model: 'm'.repeat(512), tags: ['t'] });
   });
 });

@@ -88,33 +88,8 @@ const schema = z.object({
   traceId: text(128).nullable(),
 });
 
-/** What one stream entry carried: the events that can be stored, and the others with the reason. */
-export interface ParsedBatch {
-  readonly events: readonly UsageEvent[];
-  readonly refused: readonly { readonly payload: string; readonly reason: string }[];
-}
-
 /** One event, or why it cannot be stored. */
 export function parseUsageEvent(item: unknown): { readonly event: UsageEvent } | { readonly reason: string } {
   const parsed = schema.safeParse(item);
   return parsed.success ? { event: parsed.data as UsageEvent } : { reason: z.prettifyError(parsed.error) };
-}
-
-/** Reads the JSON array of one stream entry. Whatever is wrong concerns the one event it is in, never its neighbours. */
-export function parseUsageBatch(json: string): ParsedBatch {
-  let list: unknown;
-  try {
-    list = JSON.parse(json);
-  } catch {
-    return { events: [], refused: [{ payload: json, reason: 'not JSON' }] };
-  }
-  if (!Array.isArray(list)) return { events: [], refused: [{ payload: json, reason: 'not a list' }] };
-  const events: UsageEvent[] = [];
-  const refused: { payload: string; reason: string }[] = [];
-  for (const item of list) {
-    const parsed = parseUsageEvent(item);
-    if ('event' in parsed) events.push(parsed.event);
-    else refused.push({ payload: JSON.stringify(item), reason: parsed.reason });
-  }
-  return { events, refused };
 }

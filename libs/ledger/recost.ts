@@ -22,19 +22,22 @@ export interface RecostReport {
   readonly models: ReadonlyMap<string, RecostSum>;
 }
 
-/** The correction of one row, `null` when its cost stays. A row that was corrected before is compared with that cost. */
+/**
+ * The correction of one row, `null` when its cost stays. A row that was corrected before is compared with that cost. A row
+ * without a price is corrected even where it turns out to be free: it is unpriced no more.
+ */
 export function correctionOf(row: UsageRow, reprice: Reprice): Correction | 'skipped' | null {
   const price = reprice(row);
   if (price === null) return 'skipped';
   const costNanos = BigInt(price.costNanos);
-  const shownNanos = row.recost?.costNanos ?? row.costNanos;
-  if (costNanos === shownNanos) return null;
-  const isBooked = costNanos === row.costNanos;
+  const shown = row.recost ?? row;
+  if (costNanos === shown.costNanos && shown.priceVersion !== null) return null;
+  const isBooked = costNanos === row.costNanos && row.priceVersion !== null;
   return {
     row,
     costNanos: isBooked ? null : costNanos,
     priceVersion: isBooked ? row.priceVersion : price.priceVersion,
-    deltaNanos: costNanos - shownNanos,
+    deltaNanos: costNanos - shown.costNanos,
   };
 }
 

@@ -2,8 +2,8 @@ import type { TokenUsage } from '#libs/dialects/index.js';
 import type { ErrorCode } from '#libs/platform/errors.js';
 
 /**
- * One upstream call as the ledger keeps it: made by the gateway when the call is over, moved as JSON through the Redis
- * stream, written by the worker as one row. `id` is the request id, a UUIDv7 from which the row's time is decoded, so a
+ * One upstream call as the ledger keeps it: made by the gateway when the call is over, moved as JSON through its
+ * spool and the Redis stream, written by the worker as one row. `id` is the request id, a UUIDv7 from which the row's time is decoded, so a
  * resend meets its first copy.
  */
 export interface UsageEvent {
@@ -47,13 +47,6 @@ export interface UsageEvent {
   readonly firstByteMs: number | null;
   readonly attempts: number;
   readonly traceId: string | null;
-}
-
-/** Where the data plane leaves its events. Never awaited by a caller. */
-export interface UsageSink {
-  /** True while another event can be taken; when false, new calls are refused (`overloaded`) so that none goes unrecorded. */
-  hasRoom(): boolean;
-  record(event: UsageEvent): void;
 }
 
 /** The bodies of one call, captured for the archive. */

@@ -63,6 +63,12 @@ export const ERRORS = {
   model_unpriced: { kind: 'forbidden', status: 403, text: 'No price is known for this model, so it may not be used.' },
   // how much they may use
   rate_limit_exceeded: { kind: 'rate', status: 429, text: 'A rate limit is reached.' },
+  budget_exceeded: { kind: 'rate', status: 429, text: 'A budget is used up.' },
+  cost_unbounded: {
+    kind: 'forbidden',
+    status: 403,
+    text: 'What this request may cost has no upper bound, so it may not be made under a hard budget.',
+  },
   // the upstream
   upstream_unreachable: { kind: 'upstream', status: 502, text: 'The model provider could not be reached.' },
   upstream_invalid: {

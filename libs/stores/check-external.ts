@@ -27,16 +27,22 @@ export async function checkPostgres(url: Secret, waitMs: number = WAIT_MS): Prom
   });
 }
 
-/** Connects once to an external Redis; answers its name and what is wrong with its settings. */
-export async function checkRedis(
-  url: Secret,
-  waitMs: number = WAIT_MS,
-): Promise<{ readonly name: string; readonly warning: string | null }> {
+/**
+ * Connects once to an external Redis; answers its name. Rejects with a sentence when it may drop keys that do not expire, or
+ * refuses INFO: money in it could vanish unseen.
+ */
+export async function checkRedis(url: Secret, waitMs: number = WAIT_MS): Promise<string> {
   return retrying(waitMs, async () => {
     const redis = createRedis(url, 'background');
     try {
       await redisReady(redis, url, 2000);
-      const info = await redis.info();
+      const info = await redis.info().catch((error: Error) => {
+        if (!/NOPERM|not allowed|unknown command/i.test(error.message)) throw error;
+        throw new Unfit(
+          `Redis at ${addressOf(url)} refuses INFO to its user, and without it a restart from older data would go ` +
+            `unnoticed: grant it, e.g. ACL SETUSER <user> +info +eval +evalsha`,
+        );
+      });
       const field = (name: string): string | null => new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1] ?? null;
       const valkey = field('valkey_version');
       const version = field('redis_version') ?? '0';
@@ -45,10 +51,13 @@ export async function checkRedis(
         throw new Unfit(`Redis at ${addressOf(url)} is ${version}; ${OLDEST_REDIS.join('.')} or newer is needed`);
       }
       const policy = field('maxmemory_policy') ?? 'unknown';
-      const warning = policy.startsWith('allkeys-')
-        ? `Redis at ${addressOf(url)} has maxmemory-policy ${policy}: it may drop keys and counters; set volatile-lru`
-        : null;
-      return { name: valkey === null ? `Redis ${version}` : `Valkey ${valkey}`, warning };
+      if (policy.startsWith('allkeys-')) {
+        throw new Unfit(
+          `Redis at ${addressOf(url)} has maxmemory-policy ${policy} and may drop keys and the counters of budgets: ` +
+            `set noeviction or volatile-lru`,
+        );
+      }
+      return valkey === null ? `Redis ${version}` : `Valkey ${valkey}`;
     } finally {
       redis.disconnect();
     }

@@ -119,9 +119,8 @@ async function openRedis(options: StartStoresOptions, watch: FailureWatch): Prom
   const { dataDir, stores, onProgress } = options;
   if (typeof stores.redis === 'object') {
     const url = stores.redis;
-    const found = await checkRedis(url);
-    if (found.warning !== null) onProgress?.(`warning: ${found.warning}`);
-    return { url, description: `${found.name} at ${addressOf(url)}`, stop: async () => {} };
+    const name = await checkRedis(url);
+    return { url, description: `${name} at ${addressOf(url)}`, stop: async () => {} };
   }
   const launch = { folder: path.join(dataDir, 'redis'), wanted: stores.redis, ...(onProgress && { onProgress }) };
   const server = await startEmbeddedRedis(launch);

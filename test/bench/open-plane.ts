@@ -1,4 +1,4 @@
-import { OwnerIndex, type KeyIndex, type KeyRecord } from '#libs/keys-budgets/index.js';
+import { Admission, OwnerIndex, type BudgetSet, type KeyIndex, type KeyRecord } from '#libs/keys-budgets/index.js';
 import { NO_LIMITS } from '#libs/platform/config.js';
 import { EgressPolicy } from '#libs/platform/egress.js';
 import { createLogger } from '#libs/platform/logger.js';
@@ -6,6 +6,7 @@ import { bundledPriceTable } from '#libs/pricing/index.js';
 import { compileProvider, type Provider } from '#libs/providers/index.js';
 import { ModelIndex } from '#libs/routing/index.js';
 import { ActiveCalls } from '../../apps/gateway/src/proxy/active-calls.js';
+import { BudgetSets, type CallBudgets } from '../../apps/gateway/src/proxy/call-budgets.js';
 import { DrainRoom } from '../../apps/gateway/src/proxy/client-gone.js';
 import type { DataPlane } from '../../apps/gateway/src/proxy/data-plane.js';
 import { HeldBytes } from '../../apps/gateway/src/proxy/held-bytes.js';
@@ -31,6 +32,17 @@ const anybody: KeyRecord = {
   mayUseRoute: () => true,
 };
 const everybody: KeyIndex = { size: 1, find: () => anybody };
+
+const noSet = { fieldsJson: '[]', hasHard: false } as BudgetSet;
+/** Admits everything and books nothing. */
+export const nobodyPays: CallBudgets = {
+  compile: () => noSet,
+  admit: (request) => new Admission(request, [], request.wantNanos),
+  settle: () => {},
+  cancel: () => {},
+  tightest: () => null,
+  isReady: () => true,
+};
 
 function benchProvider(origin: string): Provider {
   const config = {
@@ -80,7 +92,8 @@ export function openPlane(origin: string): DataPlane {
         throw new Error('nobody here has a limit');
       },
     },
-    usage: { hasRoom: () => true, record: () => {} },
+    budgets: nobodyPays,
+    budgetSets: new BudgetSets(nobodyPays),
     bodies: null,
     prices: bundledPriceTable(),
     unpriced: new UnpricedCalls(log),

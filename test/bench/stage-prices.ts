@@ -3,8 +3,7 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
-import { compileKeys } from '#libs/keys-budgets/index.js';
-import type { UsageSink } from '#libs/ledger/index.js';
+import { compileKeys, type Admission } from '#libs/keys-budgets/index.js';
 import { NO_LIMITS } from '#libs/platform/config.js';
 import { Secret } from '#libs/platform/secret.js';
 import { RegistryState } from '#libs/registry/index.js';
@@ -12,7 +11,10 @@ import { withoutUsageChunk } from '#libs/dialects/index.js';
 import { authenticate } from '../../apps/gateway/src/proxy/authenticate.js';
 import { authorize } from '../../apps/gateway/src/proxy/authorize.js';
 import { resolve } from '../../apps/gateway/src/proxy/resolve.js';
+import type { CallBudgets } from '../../apps/gateway/src/proxy/call-budgets.js';
+import { draftOf } from '../../apps/gateway/src/proxy/call-event.js';
 import { endpointOf, type Endpoint } from '../../apps/gateway/src/proxy/endpoints.js';
+import { estimate } from '../../apps/gateway/src/proxy/estimate.js';
 import { Exchange } from '../../apps/gateway/src/proxy/exchange.js';
 import { prepareBody } from '../../apps/gateway/src/proxy/prepare.js';
 import { read } from '../../apps/gateway/src/proxy/read.js';
@@ -21,7 +23,7 @@ import { answerHeaders } from '../../apps/gateway/src/proxy/response-headers.js'
 import { priceOf, settle } from '../../apps/gateway/src/proxy/settle.js';
 import { SseBlocks } from '../../apps/gateway/src/proxy/sse-blocks.js';
 import { EndsOfStream } from '../../apps/gateway/src/proxy/stream-ends.js';
-import { openPlane } from './open-plane.js';
+import { nobodyPays, openPlane } from './open-plane.js';
 import { BENCH_MODEL, chatBody, jsonAnswer, requestBytes, streamAnswer } from './payloads.js';
 import type { StagePrice } from './stages.js';
 
@@ -63,9 +65,9 @@ const keys = compileKeys(
   [{ key: benchKey, secret: new Secret(KEY) }],
   createSecretKey(randomBytes(32)),
 );
-// The sink's queue and flush are left out, since nothing would flush it here: their share is in the governed row.
+// Spool and counters are left out: their share is in the governed rows.
 let line = '';
-const usage: UsageSink = { hasRoom: () => true, record: (event) => (line = JSON.stringify(event)) };
+const budgets: CallBudgets = { ...nobodyPays, settle: (_admission, _cost, event) => void (line = event) };
 const open = openPlane('http://127.0.0.1:9');
 const benchPrice = {
   provider: 'bench',
@@ -78,7 +80,7 @@ const benchPrice = {
   fromMs: 0,
 };
 const overrides = [benchPrice];
-const plane = { ...open, usage, snapshot: { ...open.snapshot, keys, priceOverrides: { of: () => overrides } } };
+const plane = { ...open, budgets, snapshot: { ...open.snapshot, keys, priceOverrides: { of: () => overrides } } };
 
 /** Name, value pairs of the lines of a message's head, as Node's parser gives them. */
 function rawHeadersOf(message: Buffer): string[] {
@@ -117,6 +119,14 @@ const key = authenticate(small);
 const target = resolve(small, key);
 const reading = read(small);
 const streamedReading = read(streamed);
+const middleReading = read(middle);
+small.admission = nobodyPays.admit({
+  id: small.id,
+  set: plane.budgetSets.of(key),
+  minNanos: 0,
+  wantNanos: 0,
+  draft: draftOf(small, key, target),
+}) as Admission;
 const answer = jsonAnswer();
 const answerHead = headersOf(rawHeadersOf(answer));
 const answerBody = answer.subarray(answer.indexOf('\r\n\r\n') + 4);
@@ -137,6 +147,9 @@ const STAGES: readonly (readonly [string, () => unknown])[] = [
   ['2 read, 200 KB', () => read(large)],
   ['3 authorize', () => authorize(small, key)],
   ['4 resolve', () => resolve(small, key)],
+  ['7 draft of the row', () => draftOf(small, key, target)],
+  ['7 upper bound, 1 KB', () => estimate(small, reading, key, target, plane)],
+  ['7 upper bound, 20 KB', () => estimate(middle, middleReading, key, target, plane)],
   ['8 prepare body', () => prepareBody(small, reading, target)],
   ['8 prepare body, stream option added', () => prepareBody(streamed, streamedReading, target)],
   ['8 headers to the upstream', () => upstreamHeaders(small, target)],
@@ -155,7 +168,7 @@ const STAGES: readonly (readonly [string, () => unknown])[] = [
     '10 settle (event, metrics)',
     () => {
       small.settled = false;
-      settle(small, plane, { usage: used, price, complete: true, error: null, captured: null });
+      settle(small, plane, { usage: used, price, complete: true, error: null, sent: true, captured: null });
     },
   ],
 ];

@@ -13,7 +13,6 @@ import {
   openPartitions,
   PostgresRowWriter,
   PostgresSpendSums,
-  PostgresUsageWriter,
   ROLLUP_TABLE,
   USAGE_TABLE,
   type LedgerRow,
@@ -33,6 +32,7 @@ import {
   type Source,
   type StoresRig,
 } from './ledger-rig.js';
+import { LedgerWriter } from './ledger-writer.js';
 
 jest.setTimeout(60_000);
 
@@ -195,10 +195,7 @@ describe('telling once', () => {
 
   it('KEY-5: calls without a price are told per model and day, from the roll-ups', async () => {
     await rig.source.query('TRUNCATE usage_events, usage_rollups, usage_dimensions, usage_dimension_tags');
-    const writer = new PostgresUsageWriter(
-      rig.source,
-      timePartitions(rig.source, USAGE_TABLE.name, USAGE_TABLE.period),
-    );
+    const writer = new LedgerWriter(rig.source, timePartitions(rig.source, USAGE_TABLE.name, USAGE_TABLE.period));
     const noon = Date.parse('2026-11-20T12:00:00Z');
     const call = (ms: number, changes = {}) => usageEvent({ id: `req_${uuidAt(ms)}`, orgId: 'o', ...changes });
     await writer.insert([

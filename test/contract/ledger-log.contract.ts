@@ -7,9 +7,10 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { Test } from '@nestjs/testing';
 import type { AdminPrincipal } from '#libs/http/index.js';
-import { LedgerModule, LOG_FACETS, PostgresArchive, PostgresUsageWriter, type UsageEvent } from '#libs/ledger/index.js';
+import { LedgerModule, LOG_FACETS, PostgresArchive, type UsageEvent } from '#libs/ledger/index.js';
 import { MONGO, POSTGRES, timePartitioner, timePartitions } from '#libs/stores/index.js';
 import { listeningLogger, storesRig, usageEvent, uuidAt, type StoresRig } from './ledger-rig.js';
+import { LedgerWriter } from './ledger-writer.js';
 
 // Long enough for a busy machine; nothing here measures speed.
 jest.setTimeout(60_000);
@@ -30,13 +31,13 @@ let app: NestFastifyApplication;
 let principal = admin;
 let archiveDays = 30;
 let archive: PostgresArchive;
-let writer: PostgresUsageWriter;
+let writer: LedgerWriter;
 
 beforeAll(async () => {
   rig = await storesRig();
   await (await timePartitioner(rig.source, 'day')).ensure('usage_events');
   archive = new PostgresArchive(rig.source, LOG_FACETS, timePartitions(rig.source, 'archive_records', 'month'));
-  writer = new PostgresUsageWriter(rig.source, timePartitions(rig.source, 'usage_events', 'day'));
+  writer = new LedgerWriter(rig.source, timePartitions(rig.source, 'usage_events', 'day'));
   const ledger = LedgerModule.forRoot({
     logger: listeningLogger().logger,
     archiveRetentionDays: () => archiveDays,

@@ -4,7 +4,6 @@ import {
   openPartitions,
   PostgresRecostStore,
   PostgresUsageLog,
-  PostgresUsageWriter,
   recost,
   USAGE_TABLE,
   type RecostReport,
@@ -15,6 +14,7 @@ import { bundledPriceTable } from '#libs/pricing/index.js';
 import { timePartitions } from '#libs/stores/index.js';
 import { repriceWith } from '../../apps/cli/src/recost-rows.js';
 import { defaultConfig, storesRig, usageEvent, uuidAt, type StoresRig } from './ledger-rig.js';
+import { LedgerWriter } from './ledger-writer.js';
 
 jest.setTimeout(60_000);
 
@@ -23,13 +23,13 @@ const TODAY = Math.floor(Date.now() / DAY_MS) * DAY_MS;
 const RANGE = { fromMs: TODAY - 10 * DAY_MS, toMs: TODAY, orgId: null };
 const { providers } = defaultConfig().live;
 let rig: StoresRig;
-let writer: PostgresUsageWriter;
+let writer: LedgerWriter;
 let log: PostgresUsageLog;
 
 beforeAll(async () => {
   rig = await storesRig();
   await openPartitions(rig.source, USAGE_TABLE);
-  writer = new PostgresUsageWriter(rig.source, timePartitions(rig.source, 'usage_events', 'day'));
+  writer = new LedgerWriter(rig.source, timePartitions(rig.source, 'usage_events', 'day'));
   log = new PostgresUsageLog(rig.source);
 });
 afterAll(() => rig.stop());
@@ -120,6 +120,15 @@ describe('recost', () => {
     await Promise.all([run(true), run(true)]);
     const corrected = String(3 * RIGHT);
     expect(await sums()).toEqual({ rows: corrected, rollups: corrected, calls: 3, unpriced: 0 });
+  });
+
+  it('KEY-7: a model that turns out to be free is unpriced no more', async () => {
+    await writer.insert([booked(2, 0, { priceVersion: null })]);
+    const free = { provider: 'demo', model: 'echo', inputUsd: 0, outputUsd: 0, cachedInputUsd: 0, fromMs: 0 };
+    const override = { ...free, cacheWrite5mUsd: null, cacheWrite1hUsd: null };
+    expect((await run(true, [override])).changed).toBe(1);
+    expect(await sums()).toEqual({ rows: '0', rollups: '0', calls: 1, unpriced: 0 });
+    expect((await run(true, [override])).changed).toBe(0);
   });
 
   it('KEY-5: each row at the override of its own day; when it goes, what was booked is right again', async () => {

@@ -9,7 +9,6 @@ import {
   openPartitions,
   PostgresRowWriter,
   PostgresSpendReports,
-  PostgresUsageWriter,
   ROLLUP_TABLE,
   SPEND_DIMENSIONS,
   USAGE_TABLE,
@@ -19,13 +18,14 @@ import {
 } from '#libs/ledger/index.js';
 import { MONGO, POSTGRES, timePartitions } from '#libs/stores/index.js';
 import { listeningLogger, storesRig, usageEvent, uuidAt, type StoresRig } from './ledger-rig.js';
+import { LedgerWriter } from './ledger-writer.js';
 
 jest.setTimeout(120_000);
 
 const admin: AdminPrincipal = { kind: 'token', id: 'tok_1', name: 'test', orgId: 'org_default', role: 'proxy_admin' };
 let rig: StoresRig;
 let app: NestFastifyApplication;
-let writer: PostgresUsageWriter;
+let writer: LedgerWriter;
 let rowWriter: PostgresRowWriter;
 let reports: PostgresSpendReports;
 let zone = 'UTC';
@@ -35,7 +35,7 @@ beforeAll(async () => {
   await openPartitions(rig.source, USAGE_TABLE);
   await openPartitions(rig.source, ROLLUP_TABLE);
   const partitions = timePartitions(rig.source, 'usage_events', 'day');
-  writer = new PostgresUsageWriter(rig.source, partitions);
+  writer = new LedgerWriter(rig.source, partitions);
   rowWriter = new PostgresRowWriter({ source: rig.source, partitions });
   reports = new PostgresSpendReports(rig.source);
   const ledger = LedgerModule.forRoot({
@@ -281,7 +281,7 @@ describe('roll-ups', () => {
     const most = Number.MAX_SAFE_INTEGER;
     const usage = { ...(usageEvent().usage as NonNullable<UsageEvent['usage']>), inputTokens: most, outputTokens: -5 };
     const events = Array.from({ length: 1500 }, () => usageEvent({ usage, costNanos: most }));
-    expect(await writer.insert(events)).toMatchObject({ inserted: 1500, refused: [] });
+    expect(await writer.insert(events)).toMatchObject({ inserted: 1500 });
     const page = await reports.page({ ...ALL, orgId: 'org_default', groupBy: ['team'], sort: 'cost', limit: 1 });
     expect(page.totals.costNanos).toBe(1500n * BigInt(most));
     expect(page.totals.outputTokens).toBe(-7500);

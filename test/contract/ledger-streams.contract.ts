@@ -1,50 +1,16 @@
-// The gateway's ends of the two streams, on a real Valkey that is slow, full, frozen or away.
-import { execFileSync } from 'node:child_process';
+// The reader of the streams and the gateway's end of the bodies' one, on a real Valkey that is full or away.
 import { randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { jest } from '@jest/globals';
-import {
-  BODY_STREAM,
-  RedisBodySink,
-  RedisEntryReader,
-  RedisUsageSink,
-  USAGE_STREAM,
-  type BodyCapture,
-  type UsageSinkOptions,
-} from '#libs/ledger/index.js';
+import { BODY_STREAM, RedisBodySink, RedisEntryReader, type BodyCapture } from '#libs/ledger/index.js';
 import { uuidv7 } from '#libs/platform/ids.js';
 import { createRedis, redisReady, type RedisPurpose } from '#libs/stores/index.js';
-import { eventually, listeningLogger, redisRig, usageEvent, type Redis, type RedisRig } from './ledger-rig.js';
+import { eventually, listeningLogger, redisRig, type Redis, type RedisRig } from './ledger-rig.js';
 
 // Long enough for a busy machine; nothing here measures speed.
 jest.setTimeout(60_000);
 
-/** The bundled Valkey that this process has started. */
-function valkeyPid(): number {
-  const processes = existsSync('/proc/self/stat')
-    ? readdirSync('/proc')
-        .filter((name) => /^\d+$/.test(name))
-        .flatMap((pid) => {
-          try {
-            const parent = readFileSync(`/proc/${pid}/stat`, 'utf8')
-              .replace(/^.*\) /s, '')
-              .split(' ')[1];
-            return [[pid, parent, readFileSync(`/proc/${pid}/cmdline`, 'utf8')]];
-          } catch {
-            return []; // it has ended
-          }
-        })
-    : execFileSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' })
-        .split('\n')
-        .map((line) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line)?.slice(1) ?? ['', '', '']);
-  const found = processes.find(
-    ([, parent, command]) => Number(parent) === process.pid && command?.includes('host-main'),
-  );
-  if (found === undefined) throw new Error('the bundled Valkey is not among the children of this process');
-  return Number(found[0]);
-}
-
+const STREAM = 'sf:test';
 let rig: RedisRig;
 const opened: Redis[] = [];
 
@@ -64,14 +30,6 @@ async function connect(purpose: RedisPurpose = 'background'): Promise<Redis> {
   return redis;
 }
 
-async function usageSink(
-  options: Partial<UsageSinkOptions> & { purpose?: RedisPurpose } = {},
-): Promise<{ sink: RedisUsageSink; lines: string[] }> {
-  const { logger, lines } = listeningLogger();
-  const { purpose, ...rest } = options;
-  return { sink: new RedisUsageSink({ redis: await connect(purpose), writer: 'inst_1', logger, ...rest }), lines };
-}
-
 async function entries(stream: string): Promise<Record<string, string>[]> {
   const raw = await rig.redis.xrange(stream, '-', '+');
   return raw.map(([, flat]) =>
@@ -79,159 +37,13 @@ async function entries(stream: string): Promise<Record<string, string>[]> {
   );
 }
 
-async function idsInStream(): Promise<string[]> {
-  return (await entries(USAGE_STREAM)).flatMap(({ b }) =>
-    (JSON.parse(b as string) as { id: string }[]).map(({ id }) => id),
-  );
-}
-
-describe('usage sink', () => {
-  it('KEY-6: sends what was recorded as one entry per 500 events, in order and unchanged', async () => {
-    const { sink } = await usageSink();
-    const events = Array.from({ length: 1200 }, () => usageEvent());
-    for (const event of events) sink.record(event);
-    expect(await sink.close(10_000)).toBe(0);
-    const sent = await entries(USAGE_STREAM);
-    expect(sent.map(({ w, s, b }) => [w, s, (JSON.parse(b as string) as unknown[]).length])).toEqual([
-      ['inst_1', '1', 500],
-      ['inst_1', '2', 500],
-      ['inst_1', '3', 200],
-    ]);
-    expect(sent.flatMap(({ b }) => JSON.parse(b as string) as unknown[])).toEqual(events);
-    expect(sink.stats()).toEqual({
-      waitingEvents: 0,
-      waitingBytes: 0,
-      sentEvents: 1200,
-      droppedEvents: 0,
-      failedFlushes: 0,
-    });
-  });
-
-  it('KEY-6: a single event is in the stream within moments, without anybody waiting for it', async () => {
-    const { sink } = await usageSink();
-    const event = usageEvent();
-    expect(sink.record(event)).toBeUndefined();
-    await eventually('the event is in the stream', 30_000, async () => (await idsInStream()).includes(event.id));
-    await sink.close(10_000);
-  });
-
-  it('KEY-6: an XADD whose answer is lost is sent again', async () => {
-    const { sink, lines } = await usageSink();
-    const lost = rig.gate.trap('evalsha', 'lose the answer');
-    const event = usageEvent();
-    sink.record(event);
-    await lost;
-    expect(await sink.close(10_000)).toBe(0);
-    expect(new Set(await idsInStream())).toEqual(new Set([event.id]));
-    expect(sink.stats().failedFlushes).toBeGreaterThan(0);
-    expect(lines.join('')).toContain('usage events flow again');
-  });
-
-  it('OPS-3: while Redis is away events wait within the bound, calls are refused in time, and nothing is lost', async () => {
-    const { sink } = await usageSink({ maxEvents: 100 });
-    rig.gate.shut();
-    const events = Array.from({ length: 100 }, () => usageEvent());
-    for (const event of events.slice(0, 74)) sink.record(event);
-    expect(sink.hasRoom()).toBe(true);
-    for (const event of events.slice(74)) sink.record(event); // calls that were already running
-    expect(sink.hasRoom()).toBe(false);
-    expect(sink.stats()).toMatchObject({ waitingEvents: 100, droppedEvents: 0 });
-    rig.gate.open();
-    await eventually('there is room again', 20_000, () => sink.hasRoom());
-    expect(await sink.close(10_000)).toBe(0);
-    expect(new Set(await idsInStream())).toEqual(new Set(events.map(({ id }) => id)));
-  });
-
-  it('OPS-3: beyond the bound an event is dropped, counted and logged once', async () => {
-    const { sink, lines } = await usageSink({ maxBytes: 5000 });
-    rig.gate.shut();
-    for (let i = 0; i < 20; i++) sink.record(usageEvent());
-    const { waitingEvents, waitingBytes, droppedEvents } = sink.stats();
-    expect(waitingBytes).toBeLessThanOrEqual(5000);
-    expect(waitingEvents + droppedEvents).toBe(20);
-    expect(lines.filter((line) => line.includes('usage event lost'))).toHaveLength(1);
-    expect(await sink.close(100)).toBe(waitingEvents);
-  });
-
-  it('OPS-3: close gives up at its deadline and says how many events are left', async () => {
-    const { sink, lines } = await usageSink();
-    rig.gate.shut();
-    sink.record(usageEvent());
-    sink.record(usageEvent());
-    const begun = performance.now();
-    expect(await sink.close(200)).toBe(2);
-    expect(performance.now() - begun).toBeLessThan(10_000);
-    expect(sink.hasRoom()).toBe(false);
-    expect(lines.join('')).toContain('usage events lost');
-  });
-
-  it('OPS-3: a Redis that is frozen (SIGSTOP) holds up neither calls nor, once it goes on, events', async () => {
-    const { sink } = await usageSink({ purpose: 'commands' });
-    const pid = valkeyPid();
-    const events = Array.from({ length: 50 }, () => usageEvent());
-    process.kill(pid, 'SIGSTOP');
-    try {
-      for (const event of events) sink.record(event);
-      await eventually('an attempt has failed', 20_000, () => sink.stats().failedFlushes > 1);
-      expect(sink.stats()).toMatchObject({ waitingEvents: 50, droppedEvents: 0 });
-    } finally {
-      process.kill(pid, 'SIGCONT');
-    }
-    expect(await sink.close(10_000)).toBe(0);
-    expect(new Set(await idsInStream())).toEqual(new Set(events.map(({ id }) => id)));
-  });
-
-  it('OPS-3: a stream at its bound takes no more until a worker has made room', async () => {
-    const { sink, lines } = await usageSink({
-      maxStreamBytes: 3 * JSON.stringify(usageEvent()).length,
-      flushEvents: 2,
-    });
-    const reader = new RedisEntryReader({
-      blocking: await connect('blocking'),
-      redis: await connect(),
-      stream: USAGE_STREAM,
-      group: 'g',
-      consumer: 'c',
-      count: 10,
-      waitMs: 50,
-    });
-    const events = Array.from({ length: 8 }, () => usageEvent());
-    for (const event of events) sink.record(event);
-    await eventually('the stream is full', 20_000, () => sink.stats().failedFlushes > 0);
-    expect(lines.join('')).toContain('the stream is full');
-    expect(await rig.redis.xlen(USAGE_STREAM)).toBe(1);
-    const seen: string[] = [];
-    await eventually('all has gone through', 30_000, async () => {
-      const read = await reader.next();
-      for (const entry of read)
-        seen.push(...(JSON.parse(String(entry.fields.get('b'))) as { id: string }[]).map(({ id }) => id));
-      await reader.done(read);
-      return seen.length === events.length;
-    });
-    expect(seen).toEqual(events.map(({ id }) => id));
-    expect(await sink.close(10_000)).toBe(0);
-  });
-});
-
-describe('entry stream', () => {
-  it('OPS-3: a stream that was deleted by hand is not full for ever', async () => {
-    await rig.redis.set('{sf:usage}:bytes', 10 ** 12);
-    const { sink } = await usageSink();
-    const event = usageEvent();
-    sink.record(event);
-    expect(await sink.close(10_000)).toBe(0);
-    expect(await idsInStream()).toEqual([event.id]);
-    expect(Number(await rig.redis.get('{sf:usage}:bytes'))).toBeLessThan(5000);
-  });
-});
-
 describe('entry reader', () => {
   async function readers(deadAfterMs: number): Promise<[RedisEntryReader, RedisEntryReader]> {
     const make = async (consumer: string): Promise<RedisEntryReader> =>
       new RedisEntryReader({
         blocking: await connect('blocking'),
         redis: await connect(),
-        stream: USAGE_STREAM,
+        stream: STREAM,
         group: 'g',
         consumer,
         count: 2,
@@ -240,7 +52,7 @@ describe('entry reader', () => {
       });
     return [await make('one'), await make('two')];
   }
-  const add = (text: string): Promise<unknown> => rig.redis.xadd(USAGE_STREAM, '*', 'b', text);
+  const add = (text: string): Promise<unknown> => rig.redis.xadd(STREAM, '*', 'b', text);
 
   it('KEY-6: what a dead reader left is read by another one, and by nobody once it is done', async () => {
     const [one, two] = await readers(100);
@@ -254,8 +66,8 @@ describe('entry reader', () => {
       return seen.length === 3;
     });
     expect(seen.sort()).toEqual(['a', 'b', 'c']);
-    expect(await rig.redis.xlen(USAGE_STREAM)).toBe(0);
-    expect(await rig.redis.get('{sf:usage}:bytes')).toBe('0');
+    expect(await rig.redis.xlen(STREAM)).toBe(0);
+    expect(await rig.redis.get('{sf:test}:bytes')).toBe('0');
     expect(await two.next()).toEqual([]);
   });
 
@@ -275,7 +87,7 @@ describe('entry reader', () => {
   it('the dead letters are bounded in number and size, and say why', async () => {
     const [one] = await readers(100);
     await one.bury(Buffer.alloc(200_000, 'x'), 'too strange');
-    const [letter] = await entries('{sf:usage}:dead');
+    const [letter] = await entries('{sf:test}:dead');
     expect(letter).toMatchObject({ reason: 'too strange', bytes: '200000' });
     expect(letter?.['payload']).toHaveLength(65_536);
   });
@@ -342,6 +154,15 @@ describe('body sink', () => {
     expect(await sink.close(10_000)).toBe(0);
     expect(sink.stats()).toMatchObject({ sentPairs: 2, shedStreamFull: 3, waitingBytes: 0 });
     expect(Number(await rig.redis.get('{sf:bodies}:bytes'))).toBeLessThanOrEqual(25_000);
+  });
+
+  it('OPS-3: a stream that was deleted by hand is not full for ever', async () => {
+    await rig.redis.set('{sf:bodies}:bytes', 10 ** 12);
+    const sink = new RedisBodySink({ redis: await connect(), logger: listeningLogger().logger, maxBodyBytes: 1000 });
+    sink.capture(capture());
+    expect(await sink.close(10_000)).toBe(0);
+    expect(await rig.redis.xlen(BODY_STREAM)).toBe(1);
+    expect(Number(await rig.redis.get('{sf:bodies}:bytes'))).toBeLessThan(5000);
   });
 
   it('OPS-3: close gives up at its deadline', async () => {

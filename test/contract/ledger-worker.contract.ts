@@ -7,12 +7,11 @@ import {
   deadLetterKey,
   LOG_FACETS,
   PostgresArchive,
+  PostgresRowWriter,
   RedisBodySink,
-  RedisUsageSink,
-  USAGE_STREAM,
   type UsageEvent,
 } from '#libs/ledger/index.js';
-import { createRedis, redisReady, timePartitions } from '#libs/stores/index.js';
+import { createRedis, redisReady, ROW_STREAM, timePartitions } from '#libs/stores/index.js';
 import { startWorker, type RunningWorker } from '../../apps/worker/src/main.js';
 import {
   defaultConfig,
@@ -24,6 +23,7 @@ import {
   type Redis,
   type StoresRig,
 } from './ledger-rig.js';
+import { RowSender, rowText } from './ledger-writer.js';
 
 // Long enough for a busy machine; nothing here measures speed.
 jest.setTimeout(60_000);
@@ -39,6 +39,7 @@ const children: ChildProcess[] = [];
 beforeAll(async () => {
   rig = await storesRig();
   redis = await redisReady(createRedis(rig.redis.url, 'background'), rig.redis.url);
+  sender = new RowSender(redis);
 });
 afterAll(async () => {
   redis.disconnect();
@@ -73,10 +74,9 @@ async function workApart(): Promise<ChildProcess> {
   return child;
 }
 
+let sender: RowSender;
 async function send(events: readonly UsageEvent[]): Promise<void> {
-  const sink = new RedisUsageSink({ redis, writer: 'inst_1', logger: listeningLogger().logger });
-  for (const event of events) sink.record(event);
-  expect(await sink.close(10_000)).toBe(0);
+  await sender.send(events);
 }
 
 async function rowsOf(events: readonly UsageEvent[]): Promise<Record<string, unknown>[]> {
@@ -90,7 +90,7 @@ async function rowsOf(events: readonly UsageEvent[]): Promise<Record<string, unk
 /** All there, each once, and nothing left in the stream. */
 async function expectExactlyOnce(events: readonly UsageEvent[], withinMs = 30_000): Promise<void> {
   await eventually('every event has its row', withinMs, async () => (await rowsOf(events)).length >= events.length);
-  await eventually('the stream is empty', withinMs, async () => (await rig.redis.redis.xlen(USAGE_STREAM)) === 0);
+  await eventually('the stream is empty', withinMs, async () => (await rig.redis.redis.xlen(ROW_STREAM)) === 0);
   expect(await rowsOf(events)).toHaveLength(events.length);
 }
 
@@ -161,7 +161,7 @@ describe('worker', () => {
     await acknowledging; // the rows are committed, Redis does not know
     expect(await rowsOf(events)).toHaveLength(20);
     child.kill('SIGKILL');
-    expect(await rig.redis.redis.xlen(USAGE_STREAM)).toBe(1);
+    expect(await rig.redis.redis.xlen(ROW_STREAM)).toBe(1);
     const later = usageEvent();
     await send([later]);
     await work();
@@ -186,9 +186,9 @@ describe('worker', () => {
     const events = Array.from({ length: 50 }, () => usageEvent());
     await send(events);
     await eventually('the failure is logged', 20_000, () =>
-      lines.some((line) => line.includes('writing usage events: failed')),
+      lines.some((line) => line.includes('writing rows: failed')),
     );
-    expect(await rig.redis.redis.xlen(USAGE_STREAM)).toBeGreaterThan(0);
+    expect(await rig.redis.redis.xlen(ROW_STREAM)).toBeGreaterThan(0);
     rig.postgresGate.open();
     await expectExactlyOnce(events);
     await eventually('the recovery is logged', 20_000, () => lines.some((line) => line.includes('works again')));
@@ -235,12 +235,12 @@ describe('worker', () => {
   it('OPS-3: what cannot be read goes to the dead letters with a log line, and holds nobody up', async () => {
     await work();
     const good = usageEvent();
-    const add = (...fields: string[]): Promise<unknown> => rig.redis.redis.xadd(USAGE_STREAM, '*', ...fields);
-    await add('b', '{not json');
-    await add('something', 'else');
-    await add('b', JSON.stringify([{ id: 'req_nonsense' }, good, { ...usageEvent(), costNanos: 'much' }]));
+    await rig.redis.redis.xadd(ROW_STREAM, '*', 'something', 'else');
+    const nonsense = rowText(usageEvent({ id: 'req_nonsense' }), sender.processId);
+    const much = rowText(usageEvent(), sender.processId).replace(/"c":\d+/, '"c":"much"');
+    await sender.ship(['{not json', nonsense, rowText(good, sender.processId), much]);
     await expectExactlyOnce([good]);
-    expect(await rig.redis.redis.xlen(deadLetterKey(USAGE_STREAM))).toBe(4);
+    expect(await rig.redis.redis.xlen(deadLetterKey(ROW_STREAM))).toBe(4);
     expect(lines.filter((line) => line.includes('moved to the dead letters'))).toHaveLength(4);
   });
 
@@ -250,6 +250,24 @@ describe('worker', () => {
     await send([odd, usageEvent()]);
     await expectExactlyOnce([odd]);
     expect((await rowsOf([odd]))[0]).toMatchObject({ model_requested: 'ab\ufffd', key_name: '', trace_id: '\ufffd' });
+  });
+
+  it('KEY-6: of a row that PostgreSQL refuses the money is booked, and its neighbours are whole', async () => {
+    const events = Array.from({ length: 5 }, () => usageEvent());
+    const rows = events.map((event, n) => ({
+      state: 'settled' as const,
+      processId: 'test',
+      boundNanos: 0,
+      budgets: [],
+      event: n === 3 ? { ...event, latencyMs: 'long' as unknown as number } : event,
+    }));
+    const partitions = timePartitions(rig.source, 'usage_events', 'day');
+    const writer = new PostgresRowWriter({ source: rig.source, partitions });
+    const { unfit } = await writer.commit([{ processId: 'test', from: 0, to: 1, rows, ceilings: [] }]);
+    expect(unfit).toEqual([{ row: rows[3], reason: expect.stringContaining('long') as string }]);
+    const found = await rowsOf(events);
+    expect(found.map(({ cost_nanos }) => cost_nanos)).toEqual(Array(5).fill('1850000'));
+    expect(found.map(({ model }) => model)).toEqual(['echo', 'echo', 'echo', '', 'echo']);
   });
 
   it('KEY-6: events of yesterday and today come into their own partitions, also from one batch', async () => {

@@ -43,6 +43,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/doctor.js')).command,
   },
   {
+    name: 'budgets',
+    summary: 'make the counters of all budgets anew from the ledger',
+    load: async () => (await import('./commands/budgets.js')).command,
+  },
+  {
+    name: 'spool',
+    summary: 'let go of what a gateway held that is gone with its disk',
+    load: async () => (await import('./commands/spool.js')).command,
+  },
+  {
     name: 'version',
     summary: 'print the version',
     load: async () => (await import('./commands/version.js')).command,

@@ -2,20 +2,16 @@ import {
   ARCHIVE_TABLE,
   BODY_STREAM,
   DrainControl,
-  drainUsage,
   keepPartitions,
-  KeyUseNotes,
   openPartitions,
-  PostgresKeyUse,
-  PostgresUsageWriter,
   ROLLUP_TABLE,
-  USAGE_STREAM,
   USAGE_TABLE,
 } from '#libs/ledger/index.js';
 import type { SmartflowConfig } from '#libs/platform/config.js';
 import { createLogger, type Logger } from '#libs/platform/logger.js';
-import { connectPostgres, timePartitions, type StoreUrls } from '#libs/stores/index.js';
+import { connectPostgres, type StoreUrls } from '#libs/stores/index.js';
 import { archiveBodies } from './archive-bodies.js';
+import { keepLedger } from './keep-ledger.js';
 import { openReader } from './open-reader.js';
 import { tellAlerts } from './tell-alerts.js';
 
@@ -35,14 +31,12 @@ export interface WorkerOptions {
 const DRAIN_MS = 3000;
 const LET_GO_MS = 2000;
 const MAINTAIN_EVERY_MS = 3_600_000;
-/** Entries read at once, each of at most 500 events or 1 MiB. */
-const USAGE_ENTRIES = 16;
 /** Bodies read at once: by number, and by their bytes at worst. */
 const BODY_ENTRIES = 64;
 const BODY_BYTES = 64 * 1024 * 1024;
 
 /**
- * Starts the worker: usage events from Redis into the ledger, bodies into the archive, partitions made ahead and dropped.
+ * Starts the worker: rows of calls from Redis into the ledger, bodies into the archive, partitions made ahead and dropped.
  * Any number of workers share the work. Rejects when PostgreSQL or Redis cannot be reached at the start; from then on it
  * waits for a store that is away.
  */
@@ -60,14 +54,13 @@ export async function startWorker(
     await openPartitions(source, USAGE_TABLE);
     await openPartitions(source, ROLLUP_TABLE);
     await openPartitions(source, ARCHIVE_TABLE);
-    const usage = await openReader(urls.redis, { stream: USAGE_STREAM, count: USAGE_ENTRIES, deadAfterMs }, opened);
     const count = Math.max(1, Math.min(BODY_ENTRIES, Math.floor(BODY_BYTES / (2 * archive.maxBodyBytes + 1))));
     const bodies = await openReader(urls.redis, { stream: BODY_STREAM, count, deadAfterMs }, opened);
 
     const controls = [new DrainControl(), new DrainControl()] as const;
-    const writer = new PostgresUsageWriter(source, timePartitions(source, USAGE_TABLE.name, USAGE_TABLE.period));
+    const ledger = await keepLedger({ url: urls.redis, source, deadAfterMs, opened, logger });
     const work = Promise.all([
-      drainUsage({ reader: usage, writer, keyUse: new KeyUseNotes(new PostgresKeyUse(source)), logger }, controls[0]),
+      ledger(controls[0]),
       archiveBodies(
         { reader: bodies, source, mongodb: urls.mongodb, retentionDays: archive.retentionDays, opened, logger },
         controls[1],

@@ -15,15 +15,20 @@ const TYPES: Record<ErrorKind, string> = {
   internal: 'server_error',
 };
 
+/** Type and code of an account that has nothing left (OpenAI "Error codes"): clients do not take it for a rate limit. */
+const INSUFFICIENT_QUOTA = 'insufficient_quota';
+
 /** Codes that clients of this dialect know under another name. */
 function wireCode(error: AppError): string {
   if (error.kind === 'auth') return 'invalid_api_key';
+  if (error.code === 'budget_exceeded') return INSUFFICIENT_QUOTA;
   if (error.code === 'model_missing') return 'missing_required_parameter';
   return error.code;
 }
 
 function errorObject(error: AppError): { message: string; type: string; param: string | null; code: string } {
-  return { message: error.message, type: TYPES[error.kind], param: error.param, code: wireCode(error) };
+  const type = error.code === 'budget_exceeded' ? INSUFFICIENT_QUOTA : TYPES[error.kind];
+  return { message: error.message, type, param: error.param, code: wireCode(error) };
 }
 
 /** `{"error":{message,type,param,code}}`. */

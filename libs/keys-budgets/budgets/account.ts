@@ -62,7 +62,12 @@ export class Account {
 
   /** What is neither spent nor held by anybody, as far as this process knows; 0 when overdrawn. */
   get remaining(): number {
-    return Math.max(0, this.budget.limitNanos - this.others - this.used - this.held);
+    return this.remainingAfter(0);
+  }
+
+  /** The same once `freedNanos` of what is held here are free again. */
+  remainingAfter(freedNanos: number): number {
+    return Math.max(0, this.budget.limitNanos - this.others - this.used - this.held + freedNanos);
   }
 
   /** Somebody was refused here: no slices for a while. */

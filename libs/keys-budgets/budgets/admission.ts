@@ -71,20 +71,21 @@ export class Admission {
   }
 }
 
-export function stateOf(account: Account): BudgetState {
+/** @param freedNanos what of the amount held is about to be free again */
+export function stateOf(account: Account, freedNanos = 0): BudgetState {
   const { budget, period } = account;
   return {
     budgetId: budget.id,
     scope: budget.scope,
     mode: budget.mode,
     limitNanos: budget.limitNanos,
-    remainingNanos: account.remaining,
+    remainingNanos: account.remainingAfter(freedNanos),
     resetMs: Number.isFinite(period.endMs) ? period.endMs : null,
   };
 }
 
 /** The budget with the least left; hard ones before soft ones; `null` without budgets. */
-export function tightestOf(accounts: readonly Account[]): BudgetState | null {
+export function tightestOf(accounts: readonly Account[], freedNanos = 0): BudgetState | null {
   let tightest: Account | null = null;
   for (const account of accounts) {
     if (
@@ -95,5 +96,5 @@ export function tightestOf(accounts: readonly Account[]): BudgetState | null {
       tightest = account;
     }
   }
-  return tightest === null ? null : stateOf(tightest);
+  return tightest === null ? null : stateOf(tightest, freedNanos);
 }

@@ -159,9 +159,12 @@ export class Budgets implements ProcessHost {
     admission.set.org.cancel(admission);
   }
 
-  /** The budget of the set with the least left, for headers; `null` without budgets. */
-  tightest(set: BudgetSet): BudgetState | null {
-    return tightestOf(set.turnTo(set.org.storeNowMs()));
+  /**
+   * The budget of the set with the least left, for headers; `null` without budgets.
+   * @param freedNanos what a call is about to give back
+   */
+  tightest(set: BudgetSet, freedNanos = 0): BudgetState | null {
+    return tightestOf(set.turnTo(set.org.storeNowMs()), freedNanos);
   }
 
   /** True while the organisation's counters are known to be right and ceilings may rise. */

@@ -8,6 +8,29 @@ const LONGEST_SOCKET_PATH = 103;
 const SOCKET = 'alive';
 const KERNEL = 'kernel';
 const NEW = '.new-';
+/** Of what `newProcessId` makes, for some hundred years. */
+const PROCESS_ID_LENGTH = 19;
+
+/** Where the spools of the processes of a machine lie, in the data folder. */
+export function spoolFolderOf(dataDir: string): string {
+  return path.join(dataDir, 'spool');
+}
+
+/** A sentence when the path of a spool folder is too long for the sockets in it; `null` when it fits. */
+export function spoolPathProblem(root: string): string | null {
+  // as long as any name that a process gives itself
+  return pathProblem(root, `${NEW}${'0'.repeat(PROCESS_ID_LENGTH)}`);
+}
+
+function pathProblem(root: string, name: string): string | null {
+  const bytes = Buffer.byteLength(path.join(root, name, SOCKET));
+  if (bytes <= LONGEST_SOCKET_PATH) return null;
+  const rootBytes = Buffer.byteLength(root);
+  return (
+    `the path of the spool folder is too long for a socket in it (${rootBytes} bytes, at most ` +
+    `${LONGEST_SOCKET_PATH - (bytes - rootBytes)}): ${root}: choose a data folder with a shorter path`
+  );
+}
 
 /** The spool cannot be used; the message is meant for the operator. */
 export class SpoolUnusableError extends Error {}
@@ -29,14 +52,8 @@ export interface SpoolFolder {
 export async function openSpoolFolder(root: string, processId: string): Promise<SpoolFolder> {
   const fresh = path.join(root, NEW + processId);
   const dir = path.join(root, processId);
-  const bytes = Buffer.byteLength(path.join(fresh, SOCKET));
-  if (bytes > LONGEST_SOCKET_PATH) {
-    const most = LONGEST_SOCKET_PATH - (bytes - Buffer.byteLength(root));
-    throw new SpoolUnusableError(
-      `the path of the spool folder is too long for a socket in it (${Buffer.byteLength(root)} bytes, at most ${most}): ` +
-        `${root}: choose a data folder with a shorter path`,
-    );
-  }
+  const problem = pathProblem(root, NEW + processId);
+  if (problem !== null) throw new SpoolUnusableError(problem);
   const server = net.createServer((socket) => socket.destroy());
   try {
     mkdirSync(fresh, { recursive: true, mode: 0o700 });

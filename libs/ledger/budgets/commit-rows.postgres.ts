@@ -1,6 +1,6 @@
 import { rollUp, ROLLUP_FACTS } from '../rollups/rollup-sql.js';
 import { USAGE_COLUMNS } from '../store/usage-columns.js';
-import { toStored } from '../store/usage-writer.postgres.js';
+import { toStored } from '../store/stored-event.js';
 import { lastWords, type LedgerRow } from './ledger-row.js';
 import type { Sql } from './sql.postgres.js';
 
@@ -61,8 +61,8 @@ export interface RowChanges {
 }
 
 /**
- * Adds rows to the ledger and moves the budgets' sums and the roll-ups with them. Inside the caller's transaction; any number of times with
- * the same rows.
+ * Adds rows to the ledger and moves the budgets' sums and the roll-ups with them. Inside the caller's transaction; any
+ * number of times with the same rows.
  */
 export async function commitRows(sql: Sql, rows: readonly LedgerRow[]): Promise<RowChanges> {
   if (rows.length === 0) return { inserted: [], replaced: [] };

@@ -43,7 +43,7 @@ function rig(
       commit: async (batches) => {
         await change.commit?.();
         steps.push(`commit ${batches.length}`);
-        return { acked: new Map([['p1', 5]]), late: new Set(change.late ?? []) };
+        return { acked: new Map([['p1', 5]]), late: new Set(change.late ?? []), unfit: [] };
       },
     },
     acks: {

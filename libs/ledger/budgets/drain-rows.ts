@@ -1,6 +1,8 @@
 import type { Logger } from '#libs/platform/logger.js';
 import { backOff, type DrainControl } from '../drain-control.js';
 import type { EntryReader } from '../store/entry-stream.js';
+import type { UsageEvent } from '../usage-event.js';
+import type { LedgerRow } from './ledger-row.js';
 import { parseRowBatch, type Refused, type RowBatch } from './row-batch.js';
 
 /** Writes batches into the ledger. */
@@ -8,7 +10,13 @@ export interface RowWriter {
   commit(batches: readonly RowBatch[]): Promise<{
     readonly acked: ReadonlyMap<string, number>;
     readonly late: ReadonlySet<string>;
+    readonly unfit: readonly { readonly row: LedgerRow; readonly reason: string }[];
   }>;
+}
+
+/** Notes when keys were used; behind the rows, holds nothing up. */
+export interface KeyUseNoter {
+  note(events: Iterable<UsageEvent>): Promise<void>;
 }
 
 export interface RowAcks {
@@ -34,6 +42,7 @@ export interface RowDrain {
   readonly writer: RowWriter;
   readonly acks: RowAcks;
   readonly keeper: LedgerKeeper;
+  readonly keyUse?: KeyUseNoter;
   readonly logger: Logger;
   /** Length of a process's lease, as the gateways have it; default 10 s. */
   readonly ttlMs?: number;
@@ -68,11 +77,9 @@ export async function drainRows(drain: RowDrain, control: DrainControl): Promise
     const committed = await backOff('writing rows', logger, control, () => writer.commit(batches));
     if (committed === null) return;
     for (const orgId of committed.late) late.add(orgId);
-    await bury(
-      parsed.flatMap(({ refused }) => refused),
-      drain,
-      control,
-    );
+    const unfit = committed.unfit.map(({ row, reason }) => ({ payload: JSON.stringify(row), reason }));
+    await bury([...parsed.flatMap(({ refused }) => refused), ...unfit], drain, control);
+    await noteUse(batches, drain);
     await backOff('acknowledging rows', logger, control, async () => {
       await acks.tell(committed.acked);
       await reader.done(entries);
@@ -97,6 +104,15 @@ async function bury(refused: readonly Refused[], { reader, logger }: RowDrain, c
   for (const { payload, reason } of refused) {
     logger.error({ reason, bytes: payload.length }, 'a row cannot be stored: moved to the dead letters');
     await backOff('burying a row', logger, control, () => reader.bury(Buffer.from(payload), reason));
+  }
+}
+
+/** Only for people to look at: a failure is logged, the next call of the key is noted. */
+async function noteUse(batches: readonly RowBatch[], { keyUse, logger }: RowDrain): Promise<void> {
+  try {
+    await keyUse?.note(batches.flatMap(({ rows }) => rows.map(({ event }) => event)));
+  } catch (error) {
+    logger.warn({ err: error }, 'the last use of keys could not be noted');
   }
 }
 

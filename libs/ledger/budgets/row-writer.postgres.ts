@@ -1,8 +1,10 @@
 import type { DataSource } from 'typeorm';
 import { idTimeMs } from '#libs/platform/ids.js';
 import type { TablePartitions } from '#libs/stores/index.js';
-import { commitRows } from './commit-rows.postgres.js';
+import { commitRows, type RowChanges } from './commit-rows.postgres.js';
+import { commitSoundRows, isFaultOfTheData, type UnfitRow } from './commit-sound-rows.postgres.js';
 import type { OnChanges } from './process-end.postgres.js';
+import type { LedgerRow } from './ledger-row.js';
 import type { Ceiling, RowBatch } from './row-batch.js';
 import { type Sql, transaction, withConnection } from './sql.postgres.js';
 
@@ -19,6 +21,8 @@ export interface Committed {
   readonly acked: ReadonlyMap<string, number>;
   /** Organisations in which a process that is closed had rows: their sums in Redis are to be set anew. */
   readonly late: ReadonlySet<string>;
+  /** Rows that the store can never take as they are; their money is booked, their description is left blank. */
+  readonly unfit: readonly UnfitRow[];
 }
 
 interface Membership {
@@ -35,11 +39,24 @@ export class PostgresRowWriter {
     this.#options = options;
   }
 
-  /** Any number of times with the same batches. */
+  /** Any number of times with the same batches. Rejects when the store is away: send all again. */
   async commit(batches: readonly RowBatch[]): Promise<Committed> {
+    const times = batches.flatMap(({ rows }) => rows.map(({ event }) => idTimeMs(event.id) as number));
+    if (times.length > 0) await this.#options.partitions.ensure(least(times), most(times));
+    try {
+      return await this.#commit(batches, async (sql, rows) => ({ changes: await commitRows(sql, rows), unfit: [] }));
+    } catch (error) {
+      // One row at fault must not hold up its neighbours for ever: again, looking for it.
+      if (!isFaultOfTheData(error)) throw error;
+      return this.#commit(batches, commitSoundRows);
+    }
+  }
+
+  async #commit(
+    batches: readonly RowBatch[],
+    add: (sql: Sql, rows: readonly LedgerRow[]) => Promise<{ changes: RowChanges; unfit: readonly UnfitRow[] }>,
+  ): Promise<Committed> {
     const rows = batches.flatMap((batch) => batch.rows);
-    const times = rows.map(({ event }) => idTimeMs(event.id) as number);
-    if (times.length > 0) await this.#options.partitions.ensure(Math.min(...times), Math.max(...times));
     return withConnection(this.#options.source, (sql) =>
       transaction(sql, async () => {
         const processes = [
@@ -51,7 +68,7 @@ export class PostgresRowWriter {
           [processes],
         );
         const acked = await advance(sql, batches, processes);
-        const changes = await commitRows(sql, rows);
+        const { changes, unfit } = await add(sql, rows);
         if (this.#options.onChanges !== undefined) await this.#options.onChanges(sql, changes);
         await mirror(
           sql,
@@ -61,11 +78,14 @@ export class PostgresRowWriter {
           known.filter(({ state }) => state === 'live').map((row) => `${row.org_id} ${row.process_id}`),
         );
         const late = rows.filter(({ event, processId }) => !live.has(`${event.orgId} ${processId}`));
-        return { acked, late: new Set(late.map(({ event }) => event.orgId)) };
+        return { acked, late: new Set(late.map(({ event }) => event.orgId)), unfit };
       }),
     );
   }
 }
+
+const least = (times: readonly number[]): number => times.reduce((a, b) => Math.min(a, b));
+const most = (times: readonly number[]): number => times.reduce((a, b) => Math.max(a, b));
 
 /** Moves the committed offsets; a gap never counts as safe. */
 async function advance(

@@ -46,10 +46,11 @@ async function run(redis: Redis, { text, sha }: Script, keys: string[], args: (s
   }
 }
 
-/** Keys that belong to a stream share its hash slot: `{name}` hashes like `name`. */
-const bytesKey = (stream: string): string => `{${stream}}:bytes`;
+/** Keys that belong to a stream share its hash slot: `{name}` hashes like `name`, and a name with a tag keeps its own. */
+const besideOf = (stream: string): string => (stream.includes('{') ? stream : `{${stream}}`);
+const bytesKey = (stream: string): string => `${besideOf(stream)}:bytes`;
 /** Where a stream's unreadable entries are kept. */
-export const deadLetterKey = (stream: string): string => `{${stream}}:dead`;
+export const deadLetterKey = (stream: string): string => `${besideOf(stream)}:dead`;
 
 /**
  * Adds entries to a stream as long as all it holds stays within `maxBytes`; one command, applied whole or not at all.

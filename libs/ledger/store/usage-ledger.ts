@@ -19,25 +19,6 @@ export interface UsageRow extends Omit<UsageEvent, 'costNanos' | 'error'> {
   readonly cache: string;
 }
 
-export interface InsertResult {
-  /** Rows that were not there before. */
-  readonly inserted: number;
-  /** `unknown` rows that got their true end. */
-  readonly replaced: number;
-  /** Events the store can never take, with the reason. */
-  readonly refused: readonly { readonly event: UsageEvent; readonly reason: string }[];
-}
-
-/** The writing side of the ledger, for the worker. */
-export interface UsageWriter {
-  /**
-   * Writes each event as one row, once, however often it is sent, and moves the roll-ups by exactly what is new. An event
-   * sent as `settled` replaces its row where that was `unknown`. Rejects when the store is away: send all again.
-   * @param state how far the events can be trusted; default `settled`
-   */
-  insert(events: readonly UsageEvent[], state?: UsageState): Promise<InsertResult>;
-}
-
 /** What a list of calls may be narrowed by; every given filter must hold. */
 export interface UsageFilter {
   /** Inclusive. */

@@ -70,7 +70,7 @@ export class PostgresUsageLog implements UsageLog {
     }
     const rows = await this.#run({
       name: 'usage_get',
-      text: `SELECT ${READ} FROM usage_events WHERE ts = $1 AND id = $2 AND org_id = $3`,
+      text: `SELECT ${READ} FROM usage_events WHERE ts = $1 AND id = $2 AND org_id = $3 AND state <> 'slice'`,
       values: [new Date(timeMs), idUuid(id), orgId],
     });
     return rows[0] ?? null;
@@ -120,7 +120,7 @@ function listing(query: UsageQuery, { fromMs, untilMs, after, limit }: Window): 
   return {
     name: ['usage_page', ...names].join('_'),
     text: `SELECT ${READ} FROM usage_events
-      WHERE org_id = $1 AND ts >= $2 AND ts < $3 AND (ts, id) < ($4::timestamptz, $5::uuid) ${conditions.join(' ')}
+      WHERE org_id = $1 AND state <> 'slice' AND ts >= $2 AND ts < $3 AND (ts, id) < ($4::timestamptz, $5::uuid) ${conditions.join(' ')}
       ORDER BY ts DESC, id DESC LIMIT $6`,
     values,
   };

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { openPartitions, PostgresUsageWriter, USAGE_TABLE, type UsageEvent } from '#libs/ledger/index.js';
+import { openPartitions, PostgresRowWriter, USAGE_TABLE, type UsageEvent } from '#libs/ledger/index.js';
 import { uuidv7 } from '#libs/platform/ids.js';
 import { connectPostgres, migrate, timePartitions } from '#libs/stores/index.js';
 import { startTestPostgres, type TestPostgres } from '#libs/stores/testing.js';
@@ -55,7 +55,9 @@ beforeAll(async () => {
   await migrate(postgres.ownerUrl);
   const source = await connectPostgres(postgres.ownerUrl, { poolSize: 2, applicationName: 'test' });
   await openPartitions(source, USAGE_TABLE);
-  await new PostgresUsageWriter(source, timePartitions(source, 'usage_events', 'day')).insert([EVENT]);
+  const writer = new PostgresRowWriter({ source, partitions: timePartitions(source, 'usage_events', 'day') });
+  const row = { state: 'settled', processId: 'test', boundNanos: 0, budgets: [], event: EVENT } as const;
+  await writer.commit([{ processId: 'test', from: 0, to: 1, rows: [row], ceilings: [] }]);
   await source.destroy();
   writeFileSync(file, JSON.stringify({ prices: { 'demo/echo': { input: 7, output: 1 } } }));
 }, 60_000);

@@ -3,7 +3,8 @@ import path from 'node:path';
 import { renderReport, type BootConfig, type LoadResult } from '#libs/platform/config.js';
 import { executablesOnPath } from '#libs/platform/executables.js';
 import { Secret } from '#libs/platform/secret.js';
-import { addressOf, checkMongo, checkPostgres, checkRedis } from '#libs/stores/index.js';
+import { checkCounterStore, spoolFolderOf, spoolPathProblem } from '#libs/keys-budgets/index.js';
+import { addressOf, checkMongo, checkPostgres, checkRedis, createRedis, redisReady } from '#libs/stores/index.js';
 import { checkListen } from '../serve/listen-check.js';
 import { RunRecord } from '../serve/run-record.js';
 
@@ -24,7 +25,7 @@ export async function examine(result: LoadResult): Promise<readonly Finding[]> {
   if (!result.ok) return findings;
   const { boot } = result.config;
   const [address, ...stores] = await Promise.all([listenAddress(boot), postgres(boot), redis(boot), mongodb(boot)]);
-  return [...findings, dataFolder(boot.dataDir), address, ...stores];
+  return [...findings, dataFolder(boot.dataDir), spoolFolder(boot.dataDir), address, ...stores];
 }
 
 function nodeVersion(): Finding {
@@ -65,6 +66,15 @@ function dataFolder(dataDir: string): Finding {
   return { state: freeBytes < LITTLE_SPACE_BYTES ? 'warning' : 'good', what, text };
 }
 
+/** The spool of calls needs a socket in its folder: its path has a longest length, and not every file system takes sockets. */
+function spoolFolder(dataDir: string): Finding {
+  const what = 'Spool';
+  const folder = spoolFolderOf(dataDir);
+  const problem = spoolPathProblem(folder);
+  if (problem !== null) return { state: 'bad', what, text: problem };
+  return { state: 'good', what, text: folder };
+}
+
 async function listenAddress({ listen, dataDir }: BootConfig): Promise<Finding> {
   const what = 'Address';
   const problem = await checkListen(listen.host, listen.port);
@@ -77,24 +87,37 @@ async function listenAddress({ listen, dataDir }: BootConfig): Promise<Finding> 
 }
 
 async function postgres({ stores }: BootConfig): Promise<Finding> {
-  return store('PostgreSQL', stores.postgres, 'postgres', async (url) => ({
-    text: `PostgreSQL ${await checkPostgres(url, STORE_WAIT_MS)} at ${addressOf(url)}`,
-    warning: null,
-  }));
+  return store(
+    'PostgreSQL',
+    stores.postgres,
+    'postgres',
+    async (url) => `PostgreSQL ${await checkPostgres(url, STORE_WAIT_MS)} at ${addressOf(url)}`,
+  );
 }
 
 async function redis({ stores }: BootConfig): Promise<Finding> {
   return store('Redis', stores.redis, 'valkey-server or redis-server', async (url) => {
-    const { name, warning } = await checkRedis(url, STORE_WAIT_MS);
-    return { text: `${name} at ${addressOf(url)}`, warning };
+    const name = await checkRedis(url, STORE_WAIT_MS);
+    await checkCounters(url);
+    return `${name} at ${addressOf(url)}`;
   });
+}
+
+/** What budgets ask of Redis beyond its version: scripts, and INFO in them. */
+async function checkCounters(url: Secret): Promise<void> {
+  const redis = createRedis(url, 'background');
+  try {
+    await checkCounterStore(await redisReady(redis, url, STORE_WAIT_MS));
+  } finally {
+    redis.disconnect();
+  }
 }
 
 async function mongodb({ stores }: BootConfig): Promise<Finding> {
   if (stores.mongodb === null) return { state: 'good', what: 'Archive', text: 'bodies are kept in PostgreSQL' };
   return store('Archive', stores.mongodb, '', async (url) => {
     await checkMongo(url, STORE_WAIT_MS);
-    return { text: `MongoDB at ${addressOf(url)}`, warning: null };
+    return `MongoDB at ${addressOf(url)}`;
   });
 }
 
@@ -102,12 +125,11 @@ async function store(
   what: string,
   setting: Secret | 'embedded' | 'bundled',
   program: string,
-  check: (url: Secret) => Promise<{ readonly text: string; readonly warning: string | null }>,
+  check: (url: Secret) => Promise<string>,
 ): Promise<Finding> {
   if (!(setting instanceof Secret)) return { state: 'good', what, text: embeddedText(setting, program) };
   try {
-    const { text, warning } = await check(setting);
-    return warning === null ? { state: 'good', what, text } : { state: 'warning', what, text: warning };
+    return { state: 'good', what, text: await check(setting) };
   } catch (error) {
     return { state: 'bad', what, text: (error as Error).message };
   }

@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { AdminSessions, TokenIndex } from '#libs/keys-budgets/index.js';
-import { REGISTRY_FEED, type RegistryFeed } from '#libs/registry/index.js';
+import { DEFAULT_ORG_ID, REGISTRY_FEED, type RegistryFeed } from '#libs/registry/index.js';
 import { MONGO, POSTGRES, REDIS, type HealthSources } from '#libs/stores/index.js';
 import { DataPlaneRunner } from '../proxy/data-plane-runner.js';
 import { ProxyModule } from '../proxy/proxy.module.js';
@@ -18,8 +18,12 @@ const makeReadiness = (
   redis: HealthSources['redis'],
   mongodb: NonNullable<HealthSources['mongodb']> | null,
   feed: RegistryFeed,
-  runner: DataPlaneRunner,
-): Readiness => new Readiness({ postgres, redis, mongodb }, feed, () => runner.plane.draining);
+  { plane }: DataPlaneRunner,
+): Readiness =>
+  new Readiness({ postgres, redis, mongodb }, feed, {
+    isDraining: () => plane.draining,
+    areBudgetsOpen: () => plane.budgets.isReady(DEFAULT_ORG_ID),
+  });
 
 /** The glue of the admin side: who may call, health, metrics, the API's description and the first page. */
 @Module({

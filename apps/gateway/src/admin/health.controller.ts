@@ -16,6 +16,9 @@ export class ReadyDto implements ReadinessReport {
   @ApiProperty({ type: 'object', additionalProperties: { type: 'string', enum: ['up', 'down'] } })
   stores!: Readonly<Record<string, 'up' | 'down'>>;
 
+  @ApiProperty({ enum: ['open', 'waiting'], description: 'waiting: the counters of budgets are being rebuilt' })
+  budgets!: ReadinessReport['budgets'];
+
   @ApiProperty({ type: 'integer', description: 'version of the registry in force' })
   registryVersion!: number;
 }

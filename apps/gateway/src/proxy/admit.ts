@@ -1,14 +1,15 @@
 import { parseSpan } from '#libs/dialects/index.js';
-import type { KeyRecord, LimitScope, LimitTicket, TokenEstimate } from '#libs/keys-budgets/index.js';
+import type { KeyRecord, LimitScope, TokenEstimate } from '#libs/keys-budgets/index.js';
 import type { Target } from '#libs/routing/index.js';
 import type { DataPlane } from './data-plane.js';
 import type { Exchange } from './exchange.js';
 import type { Reading } from './read.js';
+import { reserve } from './reserve.js';
 
 const NONE: readonly LimitScope[] = [];
 
 /** The rate limits of a call: those of the key and its owners, and those of the target. `null`: none, the stage is left out. */
-export function limitsOf(exchange: Exchange, key: KeyRecord, target: Target): readonly LimitScope[] | null {
+function limitsOf(exchange: Exchange, key: KeyRecord, target: Target): readonly LimitScope[] | null {
   const { modelLimits } = exchange.snapshot;
   const ofModel = modelLimits.size === 0 ? NONE : (modelLimits.get(`${target.provider.name}/${target.model}`) ?? NONE);
   if (ofModel.length === 0) return key.limits.length === 0 ? null : key.limits;
@@ -16,24 +17,24 @@ export function limitsOf(exchange: Exchange, key: KeyRecord, target: Target): re
 }
 
 /**
- * Stage 7: room in the rate limits. Answers at once when this process can decide, else after one question to Redis.
- * @throws, rejects with LimitRefusal
+ * Stage 7: room in the rate limits and money in the budgets, both or none: what the call holds already is given back by
+ * whoever ends it. Both are decided in this process as a rule, else by one question to Redis; the intent is on the disk
+ * when this resolves. Rejects with `LimitRefusal`, and as `reserve` does.
  */
-export function admit(
+export async function admit(
   exchange: Exchange,
   reading: Reading,
-  limits: readonly LimitScope[],
+  key: KeyRecord,
+  target: Target,
   plane: DataPlane,
-): null | Promise<void> {
-  const orgId = exchange.key?.orgId ?? '';
-  const admitted = plane.limiter.admit(orgId, limits, estimate(exchange, reading, limits));
-  if (!(admitted instanceof Promise)) {
-    exchange.ticket = admitted;
-    return null;
+): Promise<void> {
+  const limits = limitsOf(exchange, key, target);
+  if (limits !== null) {
+    const admitted = plane.limiter.admit(key.orgId, limits, usualTokens(exchange, reading, limits));
+    exchange.ticket = admitted instanceof Promise ? await admitted : admitted;
+    if (exchange.response.destroyed) return;
   }
-  return admitted.then((ticket: LimitTicket) => {
-    exchange.ticket = ticket;
-  });
+  await reserve(exchange, reading, key, target, plane);
 }
 
 const NOTHING: TokenEstimate = { input: 1, output: 0 };
@@ -47,7 +48,7 @@ const LONGEST_ANSWER = ['max_completion_tokens', 'max_output_tokens', 'max_token
 const USUAL_ANSWER_TOKENS = 1_024;
 
 /** Tokens a call will take, roughly: what it took in truth counts when it is over. */
-function estimate({ body }: Exchange, reading: Reading, limits: readonly LimitScope[]): TokenEstimate {
+function usualTokens({ body }: Exchange, reading: Reading, limits: readonly LimitScope[]): TokenEstimate {
   if (limits.every((scope) => scope.limits.tpm === null)) return NOTHING;
   const bySize = Math.ceil(body.length / BYTES_PER_TOKEN);
   const hasMedia = body.length > MEDIA_FROM_BYTES && MEDIA.some((mark) => body.includes(mark));

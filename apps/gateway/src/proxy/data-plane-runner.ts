@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { compileKeys, FileKeySecrets, OwnerIndex, type Limiter } from '#libs/keys-budgets/index.js';
-import type { BodySink, UsageSink } from '#libs/ledger/index.js';
+import type { BodySink } from '#libs/ledger/index.js';
 import type { LiveConfig } from '#libs/platform/config.js';
 import { EgressPolicy } from '#libs/platform/egress.js';
 import type { Logger } from '#libs/platform/logger.js';
@@ -11,6 +11,7 @@ import type { DemoAddress } from '#libs/providers/index.js';
 import type { RegistryFeed, RegistryState } from '#libs/registry/index.js';
 import type { LiveSettings } from '../live-settings.js';
 import { ActiveCalls } from './active-calls.js';
+import { BudgetSets, type CallBudgets } from './call-budgets.js';
 import { DrainRoom } from './client-gone.js';
 import { compileConfig, snapshotOf, type CompiledConfig } from './compile-snapshot.js';
 import type { DataPlane } from './data-plane.js';
@@ -28,7 +29,7 @@ export interface DataPlaneParts {
   readonly feed: RegistryFeed;
   /** Secret under which virtual keys are hashed. */
   readonly pepper: KeyObject;
-  readonly usage: UsageSink;
+  readonly budgets: CallBudgets;
   readonly bodies: BodySink | null;
   readonly limiter: Limiter;
   readonly demo: DemoAddress | null;
@@ -63,7 +64,8 @@ export class DataPlaneRunner {
       draining: false,
       isBlind: () => parts.feed.health().blind,
       pools: new UpstreamPools(() => this.#egress),
-      usage: parts.usage,
+      budgets: parts.budgets,
+      budgetSets: new BudgetSets(parts.budgets),
       bodies: live.archive.bodies ? parts.bodies : null,
       heldCaptures: new HeldBytes(MAX_CAPTURED_BYTES),
       bodyLimitBytes: config.boot.bodyLimitBytes,

@@ -1,8 +1,9 @@
 import type { Limiter } from '#libs/keys-budgets/index.js';
-import type { BodySink, UsageSink } from '#libs/ledger/index.js';
+import type { BodySink } from '#libs/ledger/index.js';
 import type { PriceTable } from '#libs/pricing/index.js';
 import type { Logger } from '#libs/platform/logger.js';
 import type { ActiveCalls } from './active-calls.js';
+import type { BudgetSets, CallBudgets } from './call-budgets.js';
 import type { DrainRoom } from './client-gone.js';
 import type { HeldBytes } from './held-bytes.js';
 import type { ProxyMetrics } from './proxy-metrics.js';
@@ -19,7 +20,9 @@ export interface DataPlane {
   /** No store has confirmed the registry for longer than its grace: keys may have been revoked without our knowing. */
   isBlind(): boolean;
   readonly pools: UpstreamPools;
-  readonly usage: UsageSink;
+  /** Money of calls, and their rows. */
+  readonly budgets: CallBudgets;
+  readonly budgetSets: BudgetSets;
   /** `null`: bodies are not archived. */
   bodies: BodySink | null;
   /** Answers being captured for the archive: beyond the bound a call's bodies are not archived. */

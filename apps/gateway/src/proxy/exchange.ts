@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Operation } from '#libs/dialects/index.js';
-import type { KeyRecord, LimitTicket } from '#libs/keys-budgets/index.js';
+import type { Admission, KeyRecord, LimitTicket } from '#libs/keys-budgets/index.js';
 import { AppError } from '#libs/platform/errors.js';
 import { newId } from '#libs/platform/ids.js';
 import type { Target } from '#libs/routing/index.js';
@@ -47,6 +47,12 @@ export class Exchange {
   // filled by admit
   /** What the call holds of its rate limits; `null`: it has none. */
   ticket: LimitTicket | null = null;
+  /** The money set aside for the call, and the intent of its row; `null`: nothing was admitted. */
+  admission: Admission | null = null;
+  /** Output tokens to ask for under a hard budget; `null`: as the request says. */
+  maxTokens: number | null = null;
+  /** A budget pays for a shorter answer than was asked for. */
+  isClamped = false;
   /** The most the call may cost, in nano-dollars, where `estimate` was asked; `null`: not asked, or without bound. */
   boundNanos: number | null = null;
   /** What becomes of the call when its caller leaves; `null`: as the provider's setting says. For hard budgets: `drain`. */

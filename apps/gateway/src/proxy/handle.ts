@@ -1,6 +1,6 @@
 import { AppError } from '#libs/platform/errors.js';
 import type { Target } from '#libs/routing/index.js';
-import { admit, limitsOf } from './admit.js';
+import { admit } from './admit.js';
 import { attempt } from './attempt.js';
 import { authenticate } from './authenticate.js';
 import { authorize } from './authorize.js';
@@ -24,10 +24,10 @@ import { resolve } from './resolve.js';
  *  4 resolve        where the model leads and whether the key may go there
  *  5 guard (pre)    (guardrails)
  *  6 cache          (exact and similar answers)
- *  7 admit          room in the ledger's buffer and in the rate limits (budgets)
+ *  7 admit          room in the rate limits, money in the budgets, the intent on the disk
  *  8 attempt        dialect → provider → relay with back-pressure
  *  9 guard (post)   (windows of the stream)
- * 10 settle         usage, cost, one ledger event: `settle.ts`, when the answer is over; the client never waits for it
+ * 10 settle         usage, cost, one ledger row: `settle.ts`, when the answer is over; the client never waits for it
  */
 export function handle(exchange: Exchange, plane: DataPlane): void {
   try {
@@ -43,11 +43,7 @@ export function handle(exchange: Exchange, plane: DataPlane): void {
     const reading = read(exchange);
     const target = resolve(exchange, key);
     if (exchange.snapshot.refusesUnpriced) requirePrice(exchange, key, target, plane);
-    if (!plane.usage.hasRoom()) throw new AppError('overloaded');
-    const limits = limitsOf(exchange, key, target);
-    const waiting = limits === null ? null : admit(exchange, reading, limits, plane);
-    if (waiting === null) return send(exchange, reading, target, plane);
-    waiting
+    admit(exchange, reading, key, target, plane)
       .then(() => send(exchange, reading, target, plane))
       .catch((error: unknown) => refuse(exchange, plane, error));
   } catch (error) {
@@ -57,8 +53,8 @@ export function handle(exchange: Exchange, plane: DataPlane): void {
 
 /** Stages 8 to 10. */
 function send(exchange: Exchange, reading: Reading, target: Target, plane: DataPlane): void {
-  if (exchange.response.destroyed) return abandon(exchange); // the caller left while the call waited for its admission
-  exchange.body = prepareBody(exchange, reading, target);
+  if (exchange.response.destroyed) return abandon(exchange, plane); // the caller left while the call waited for its admission
+  exchange.body = prepareBody(exchange, reading, target, exchange.maxTokens);
   attempt(exchange, target, plane);
 }
 

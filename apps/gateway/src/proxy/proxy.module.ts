@@ -1,6 +1,6 @@
 import { Module, type OnApplicationShutdown } from '@nestjs/common';
 import { readPepper, RedisLimitCounters, SharedLimiter } from '#libs/keys-budgets/index.js';
-import { observeSinks, RedisBodySink, RedisUsageSink } from '#libs/ledger/index.js';
+import { observeBodies, RedisBodySink } from '#libs/ledger/index.js';
 import { newId } from '#libs/platform/ids.js';
 import type { Logger } from '#libs/platform/logger.js';
 import { gauge } from '#libs/platform/metrics.js';
@@ -11,9 +11,10 @@ import { LIVE_SETTINGS, type LiveSettings } from '../live-settings.js';
 import { LOGGER } from '../tokens.js';
 import { DataPlaneRunner } from './data-plane-runner.js';
 import { DATA_PLANE } from './data-plane.js';
+import { openBudgets } from './open-budgets.js';
 import { ProxyController } from './proxy.controller.js';
 
-/** How long the last usage events may take to reach the stream when the process ends. */
+/** How long the last bodies may take to reach their stream when the process ends. */
 const FLUSH_DEADLINE_MS = 10_000;
 
 /** Ends what the data plane started, after the server has stopped taking requests. */
@@ -38,12 +39,13 @@ async function startDataPlane(
   urls: StoreUrls,
   log: Logger,
 ): Promise<DataPlaneLife> {
-  // Connections of their own: large bodies must not delay usage events, nor either of them counters and registry.
-  const connections = [createRedis(urls.redis, 'background'), createRedis(urls.redis, 'background')] as const;
-  const usage = new RedisUsageSink({ redis: connections[0], writer: newId('inst'), logger: log });
+  const { dataDir } = settings.config.boot;
+  const money = await openBudgets({ redisUrl: urls.redis, source, dataDir, orgIds: [DEFAULT_ORG_ID], log });
+  // A connection of their own: large bodies must not delay counters and registry.
+  const carrier = createRedis(urls.redis, 'background');
   const { maxBodyBytes } = settings.live.archive;
-  const bodies = new RedisBodySink({ redis: connections[1], logger: log, maxBodyBytes });
-  observeSinks(usage, bodies);
+  const bodies = new RedisBodySink({ redis: carrier, logger: log, maxBodyBytes });
+  observeBodies(bodies);
   settings.subscribe(({ archive }) => bodies.setMaxBodyBytes(archive.maxBodyBytes));
   const counters = await redisReady(createRedis(urls.redis, 'commands'), urls.redis);
   const processId = newId('inst');
@@ -54,12 +56,13 @@ async function startDataPlane(
   gauge('smartflow_limits_away', 'The counters of rate limits do not answer (1)', () => (limiter.isAway ? 1 : 0));
   const demo = await startDemoProvider();
   const pepper = await readPepper(source, 'key');
-  const runner = new DataPlaneRunner({ settings, feed, pepper, usage, bodies, limiter, demo, log });
+  const { budgets } = money;
+  const runner = new DataPlaneRunner({ settings, feed, pepper, budgets, bodies, limiter, demo, log });
   return new DataPlaneLife(runner, async () => {
-    await usage.close(FLUSH_DEADLINE_MS);
+    await money.close();
     await bodies.close(FLUSH_DEADLINE_MS);
     limiter.stop();
-    for (const redis of [...connections, counters]) redis.disconnect();
+    for (const redis of [carrier, counters]) redis.disconnect();
     await demo.stop();
   });
 }

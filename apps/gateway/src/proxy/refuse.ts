@@ -1,8 +1,8 @@
-import { LimitRefusal } from '#libs/keys-budgets/index.js';
+import { BudgetRefusal, LimitRefusal } from '#libs/keys-budgets/index.js';
 import { AppError } from '#libs/platform/errors.js';
 import type { DataPlane } from './data-plane.js';
 import type { Exchange } from './exchange.js';
-import { limitHeaders, ownHeaders } from './response-headers.js';
+import { limitHeaders, ownHeaders, refusedBudgetHeaders } from './response-headers.js';
 
 /** Ends a request that made no upstream call: the error in the dialect of its route. */
 export function refuse(exchange: Exchange, plane: DataPlane, error: unknown): void {
@@ -10,13 +10,14 @@ export function refuse(exchange: Exchange, plane: DataPlane, error: unknown): vo
   if (known.code === 'internal')
     plane.log.error({ err: error, requestId: exchange.id }, 'a stage of the data plane failed');
   plane.metrics.refused(exchange.endpoint.route, known.code);
-  exchange.ticket?.cancel();
+  abandon(exchange, plane);
   answerError(exchange, plane, known);
 }
 
-/** The caller left before any upstream call was made. */
-export function abandon(exchange: Exchange): void {
-  exchange.ticket?.cancel();
+/** No upstream call is made: what the call holds of limits and budgets goes back. */
+export function abandon({ ticket, admission }: Exchange, plane: DataPlane): void {
+  ticket?.cancel();
+  if (admission !== null) plane.budgets.cancel(admission);
 }
 
 /** What an upstream said by its status line when its text could not be read. */
@@ -44,6 +45,7 @@ export function answerError(
     ...(verdict === null || verdict.retryAfter === null ? {} : { 'retry-after': verdict.retryAfter }),
     ...ownHeaders(exchange, plane),
     ...(error instanceof LimitRefusal ? limitHeaders(exchange, error) : {}),
+    ...(error instanceof BudgetRefusal ? refusedBudgetHeaders(error.state) : {}),
     'content-length': body.length,
   });
   response.end(exchange.request.method === 'HEAD' ? undefined : body);

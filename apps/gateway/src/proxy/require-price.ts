@@ -5,15 +5,19 @@ import type { Target } from '#libs/routing/index.js';
 import type { DataPlane } from './data-plane.js';
 import type { Exchange } from './exchange.js';
 
-/** Operations that no provider charges for. */
 const FREE: ReadonlySet<string> = new Set(['count_tokens', 'gemini_count_tokens']);
+
+/** Operations that no provider charges for. */
+export function isFree(operation: Exchange['operation']): boolean {
+  return operation !== null && FREE.has(operation);
+}
 
 /**
  * Part of stage 7: a call whose cost could not be counted is refused, when the configuration says so or a hard budget applies.
  * @throws AppError `model_unpriced`
  */
 export function requirePrice(exchange: Exchange, key: KeyRecord, target: Target, plane: DataPlane): void {
-  if (exchange.operation !== null && FREE.has(exchange.operation)) return;
+  if (isFree(exchange.operation)) return;
   const overrides = exchange.snapshot.priceOverrides.of(key.orgId);
   if (isPriced(plane.prices, target.provider, target.model, exchange.startedAtMs, overrides)) return;
   throw new AppError('model_unpriced', { param: 'model' });

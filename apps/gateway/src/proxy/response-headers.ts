@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { LimitRefusal } from '#libs/keys-budgets/index.js';
+import type { BudgetState, LimitRefusal } from '#libs/keys-budgets/index.js';
+import { nanosToUsdText } from '#libs/platform/money.js';
 import type { DataPlane } from './data-plane.js';
 import type { Exchange } from './exchange.js';
 import { connectionListed } from './request-headers.js';
@@ -50,8 +51,39 @@ export function ownHeaders(exchange: Exchange, plane: DataPlane): OutgoingHeader
   if (exchange.dropped.length > 0) headers['x-smartflow-dropped'] = encodeHeader(exchange.dropped.join(','));
   if (exchange.ticket !== null)
     Object.assign(headers, exchange.endpoint.dialect.rateHeaders(exchange.ticket.state(), Date.now()));
+  if (exchange.admission !== null) Object.assign(headers, budgetHeaders(exchange, plane, 0));
   if (plane.draining) headers.connection = 'close';
   return headers;
+}
+
+/**
+ * The tightest budget of the call (KEY-3), and what a clamp left of the answer's length.
+ * @param freedNanos what of the money set aside for the call is known to be free again
+ */
+export function budgetHeaders(
+  { admission, maxTokens, isClamped }: Exchange,
+  plane: DataPlane,
+  freedNanos: number,
+): OutgoingHeaders {
+  const state = admission === null ? null : plane.budgets.tightest(admission.set, freedNanos);
+  if (state === null) return {};
+  const headers = stateHeaders(state, state.remainingNanos);
+  if (isClamped && maxTokens !== null) headers['x-smartflow-budget-max-tokens'] = maxTokens;
+  return headers;
+}
+
+/** The budget that was short. What it has left is of no use to the call. */
+export function refusedBudgetHeaders(state: BudgetState): OutgoingHeaders {
+  return stateHeaders(state, 0);
+}
+
+function stateHeaders({ limitNanos, resetMs, scope }: BudgetState, remainingNanos: number): OutgoingHeaders {
+  return {
+    'x-smartflow-budget-remaining': nanosToUsdText(BigInt(remainingNanos)),
+    'x-smartflow-budget-limit': nanosToUsdText(BigInt(limitNanos)),
+    'x-smartflow-budget-scope': scope,
+    ...(resetMs === null ? {} : { 'x-smartflow-budget-reset': new Date(resetMs).toISOString() }),
+  };
 }
 
 /** Which limit refused the call, in the dialect's names and in ours. */

@@ -2,8 +2,10 @@ import type { TokenUsage } from '#libs/dialects/index.js';
 import { priceCall, type CallPrice } from '#libs/pricing/index.js';
 import type { ErrorCode } from '#libs/platform/errors.js';
 import type { CapturedBody } from './capture.js';
+import { eventText } from './call-event.js';
 import type { DataPlane } from './data-plane.js';
 import type { Exchange } from './exchange.js';
+import { isFree } from './require-price.js';
 
 /** How a call ended. */
 export interface Outcome {
@@ -11,6 +13,8 @@ export interface Outcome {
   /** False when the answer broke off: the usage is what was seen until then. */
   readonly complete: boolean;
   readonly error: ErrorCode | 'client_gone' | null;
+  /** False when nothing of the call went upstream: it costs nothing. */
+  readonly sent: boolean;
   /** What the caller got, for the archive. */
   readonly captured: CapturedBody | null;
   /** When it was worked out already, to stand in the answer's headers. */
@@ -22,44 +26,28 @@ const FREE: CallPrice = { costNanos: 0, priceVersion: null, components: [], esti
 /** The provider reported counts that are none. */
 const UNCOUNTABLE: CallPrice = { ...FREE };
 
-/** Stage 10: prices the call and leaves exactly one usage event; the caller does not wait for what becomes of it. */
+/** Stage 10: prices the call and leaves exactly one row; the caller does not wait for what becomes of it. */
 export function settle(exchange: Exchange, plane: DataPlane, outcome: Outcome): void {
   if (exchange.settled) return;
   exchange.settled = true;
   exchange.ticket?.settle(tokensUsed(exchange, outcome));
   const price = outcome.price ?? priceOf(exchange, plane, outcome.usage);
-  const { target, key } = exchange;
-  if (target === null || key === null) return;
+  const { target, key, admission } = exchange;
+  if (target === null || key === null || admission === null) return;
   const status = outcome.error === 'client_gone' ? STATUS_CLIENT_GONE : exchange.response.statusCode;
   const latencyMs = performance.now() - exchange.startedMs;
-  plane.usage.record({
-    id: exchange.id,
-    orgId: key.orgId,
-    keyId: key.id,
-    keyName: key.name,
-    team: key.team,
-    user: key.user,
-    app: key.app,
-    tags: key.tags,
-    route: exchange.endpoint.route,
-    dialect: exchange.endpoint.dialect.name,
-    provider: target.provider.name,
-    modelRequested: exchange.modelRequested,
-    model: target.model,
-    stream: exchange.stream,
+  const event = eventText(admission.draft, {
     status,
     upstreamStatus: exchange.upstreamStatus,
     error: outcome.error,
     usage: outcome.usage,
     usageSource: outcome.usage === null ? 'none' : outcome.complete ? 'measured' : 'partial',
-    costNanos: price.costNanos,
     priceVersion: price.priceVersion,
     costEstimates: price.estimates,
     latencyMs: Math.round(latencyMs),
     firstByteMs: exchange.firstByteMs === null ? null : Math.round(exchange.firstByteMs),
-    attempts: 1,
-    traceId: traceIdOf(exchange),
   });
+  plane.budgets.settle(admission, bookedNanos(exchange, outcome, price), event);
   plane.metrics.called(exchange, status, latencyMs, outcome.usage, price.costNanos);
   if (exchange.boundNanos !== null && outcome.complete && price.priceVersion !== null) {
     plane.metrics.billed(target, price.costNanos, exchange.boundNanos);
@@ -76,6 +64,27 @@ export function settle(exchange: Exchange, plane: DataPlane, outcome: Outcome): 
       truncated: outcome.captured.truncated || exchange.received.length > plane.bodies.maxBodyBytes,
     });
   }
+}
+
+/**
+ * What is charged: the price of the usage where the provider told all of it, nothing where it did no work, else `null`:
+ * nobody knows, and the row stands at what was set aside. A call without budgets stands at what was seen.
+ */
+function bookedNanos(
+  exchange: Exchange,
+  { usage, complete, sent }: Pick<Outcome, 'usage' | 'complete' | 'sent'>,
+  price: CallPrice,
+): number | null {
+  const isCounted = usage !== null && price !== UNCOUNTABLE;
+  if (isCounted && complete) return price.costNanos;
+  if (usage === null && (!sent || (exchange.upstreamStatus ?? 0) >= 400 || isFree(exchange.operation))) return 0;
+  return isCounted && exchange.admission?.accounts.length === 0 ? price.costNanos : null;
+}
+
+/** What of the money set aside is free again once an answer that is there as a whole is booked. */
+export function freedNanos(exchange: Exchange, usage: TokenUsage | null, price: CallPrice): number {
+  const boundNanos = exchange.admission?.boundNanos ?? 0;
+  return boundNanos - (bookedNanos(exchange, { usage, complete: true, sent: true }, price) ?? boundNanos);
 }
 
 /** What counts against limits of tokens; `null` when nobody knows what the provider has done: the estimate stays. */
@@ -101,11 +110,6 @@ export function priceOf(exchange: Exchange, plane: DataPlane, usage: TokenUsage 
     plane.log.warn({ requestId: exchange.id, err: error }, 'the reported usage cannot be priced');
     return UNCOUNTABLE;
   }
-}
-
-/** The trace the caller is in (W3C `traceparent`), `null` without one. */
-function traceIdOf(exchange: Exchange): string | null {
-  return /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(exchange.header('traceparent') ?? '')?.[1] ?? null;
 }
 
 /** A copy where something is left out: a view would keep the whole body in memory for as long as it waits. */

@@ -1,6 +1,6 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
-import { OwnerIndex, type KeyRecord } from '#libs/keys-budgets/index.js';
+import { OwnerIndex, type Admission, type KeyRecord } from '#libs/keys-budgets/index.js';
 import { AppError } from '#libs/platform/errors.js';
 import { NO_LIMITS, type ProviderConfig } from '#libs/platform/config.js';
 import { renderMetrics } from '#libs/platform/metrics.js';
@@ -288,7 +288,7 @@ describe('estimate', () => {
     const plane = {
       prices: bundledPriceTable(),
       metrics: new ProxyMetrics(new ActiveCalls(), new DrainRoom(0)),
-      usage: { hasRoom: () => true, record: ({ costNanos }: { costNanos: number }) => void costs.push(costNanos) },
+      budgets: { settle: (_admission: unknown, costNanos: number) => void costs.push(costNanos) },
       unpriced: { note: () => {} },
       bodies: null,
     } as unknown as DataPlane;
@@ -303,7 +303,8 @@ describe('estimate', () => {
     expect(exchange.boundNanos).toBe(bound.wantNanos);
     const answer = Buffer.from('{"usage":{"prompt_tokens":8,"completion_tokens":1000}}');
     const usage = exchange.endpoint.dialect.usageOfBody('chat', answer);
-    settle(exchange, plane, { usage, complete: true, error: null, captured: null });
+    exchange.admission = { draft: '{}', accounts: [] } as unknown as Admission;
+    settle(exchange, plane, { usage, complete: true, error: null, sent: true, captured: null });
     expect(costs[0]).toBeGreaterThan(0);
     expect(costs[0]).toBeLessThanOrEqual(bound.wantNanos);
     expect(await renderMetrics()).toContain(

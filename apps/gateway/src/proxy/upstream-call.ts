@@ -8,9 +8,9 @@ import type { ClientGoneEnd } from './client-gone.js';
 import type { DataPlane } from './data-plane.js';
 import type { Exchange } from './exchange.js';
 import { answerError } from './refuse.js';
-import { answerHeaders, type OutgoingHeaders } from './response-headers.js';
+import { answerHeaders, budgetHeaders, type OutgoingHeaders } from './response-headers.js';
 import { scrub } from './scrub.js';
-import { priceOf, settle, type Outcome } from './settle.js';
+import { freedNanos, priceOf, settle, type Outcome } from './settle.js';
 import { SseBlocks } from './sse-blocks.js';
 import { EndsOfStream } from './stream-ends.js';
 import { upstreamError } from './upstream-error.js';
@@ -249,6 +249,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     const price = priceOf(exchange, this.#plane, usage);
     if (price.priceVersion !== null) this.#headers['x-smartflow-cost-usd'] = nanosToUsd(BigInt(price.costNanos));
     if (!this.#isDraining) {
+      Object.assign(this.#headers, budgetHeaders(exchange, this.#plane, freedNanos(exchange, usage, price)));
       this.#headers['content-length'] = body.length;
       this.#capture?.push(body);
       exchange.response.writeHead(status, this.#headers);
@@ -331,14 +332,19 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     return this.#exchange.endpoint.dialect.endingOf(this.#exchange.operation ?? 'chat', tail) === 'done';
   }
 
-  #settle(outcome: Omit<Outcome, 'captured'>): void {
+  #settle(outcome: Omit<Outcome, 'captured' | 'sent'>): void {
     this.#over = true;
     if (this.#isDraining) {
       this.#plane.drains.release();
       this.#plane.metrics.clientGone(outcome.complete ? 'drained' : 'cut');
     }
     const error = this.#isDraining ? 'client_gone' : outcome.error;
-    settle(this.#exchange, this.#plane, { ...outcome, error, captured: this.#capture?.take() ?? null });
+    settle(this.#exchange, this.#plane, {
+      ...outcome,
+      error,
+      sent: this.#controller !== null,
+      captured: this.#capture?.take() ?? null,
+    });
     this.#plane.active.delete(this);
   }
 }

@@ -12,9 +12,10 @@ interface Scripts {
   budgetShip(stream: string, acks: string, ...args: Args): Promise<unknown>;
 }
 
-/** The counters in Redis (≥ 6.2) or Valkey. Both connections belong to the caller. */
+/** The counters in Redis (≥ 6.2) or Valkey. The connections belong to the caller. */
 export class RedisBudgetCounters implements BudgetCounters {
   readonly #redis: Redis & Scripts;
+  readonly #shipping: Redis & Scripts;
   readonly #subscriber: Redis;
   readonly #keys = new Map<string, BudgetKeys>();
   readonly #listeners = new Map<string, (field: string) => void>();
@@ -22,11 +23,13 @@ export class RedisBudgetCounters implements BudgetCounters {
   /**
    * @param redis purpose `commands`: a message without an answer is followed by the next, so waiting long helps nobody
    * @param subscriber purpose `subscriber`
+   * @param shipping purpose `background`: batches of rows may be large and must not hold up the messages
    */
-  constructor(redis: Redis, subscriber: Redis) {
+  constructor(redis: Redis, subscriber: Redis, shipping: Redis = redis) {
     redis.defineCommand('budgetTurn', { lua: TURN, numberOfKeys: 3 });
-    redis.defineCommand('budgetShip', { lua: SHIP, numberOfKeys: 2 });
+    shipping.defineCommand('budgetShip', { lua: SHIP, numberOfKeys: 2 });
     this.#redis = redis as Redis & Scripts;
+    this.#shipping = shipping as Redis & Scripts;
     this.#subscriber = subscriber;
     subscriber.on('message', (channel: string, field: string) => this.#listeners.get(channel)?.(field));
     subscriber.on('ready', () => this.#subscribe([...this.#listeners.keys()]));
@@ -41,7 +44,7 @@ export class RedisBudgetCounters implements BudgetCounters {
   }
 
   async ship({ run, processId, from, to, rows, mirror, mirrorSeq }: Shipment): Promise<ShipReply> {
-    const answer = await this.#redis.budgetShip(
+    const answer = await this.#shipping.budgetShip(
       ROW_STREAM,
       ROW_ACKS,
       run,
