@@ -1,7 +1,13 @@
 import { uuidv7 } from '#libs/platform/ids.js';
 
 /** What a webhook may want to be told. */
-export const ALERT_EVENTS = ['budget.threshold', 'budget.exhausted', 'model.unpriced', 'store.down'] as const;
+export const ALERT_EVENTS = [
+  'budget.threshold',
+  'budget.refused',
+  'budget.exhausted',
+  'model.unpriced',
+  'store.down',
+] as const;
 export type AlertEvent = (typeof ALERT_EVENTS)[number];
 /** Test messages go to the webhook they were asked for, whatever it wants. */
 export type AlertKind = AlertEvent | 'webhook.test';

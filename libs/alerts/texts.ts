@@ -101,6 +101,34 @@ function exhaustedAlert(budget: AlertedBudget, moment: BudgetMoment): Alert {
   };
 }
 
+/** Too little was left to pay for a call. Once per budget, period and limit, however many calls are refused. */
+export function refusedAlert(
+  budget: AlertedBudget,
+  { period, leftNanos, atMs }: { readonly period: string; readonly leftNanos: number; readonly atMs: number },
+): Alert {
+  const owner = ownerOf(budget);
+  const [limit, left] = [BigInt(budget.limitNanos), BigInt(Math.max(0, leftNanos))];
+  return {
+    orgId: budget.orgId,
+    kind: 'budget.refused',
+    atMs,
+    dedupeKey: `refused ${budget.id} ${period} ${budget.limitNanos}`,
+    subject: `Budget of ${owner} cannot pay for every call any more`,
+    text:
+      `The ${budget.period} budget of ${owner} has ${dollars(left)} of ${dollars(limit)} left, less than a call may have cost: it was refused.\n` +
+      `Calls that fit into what is left go on${budget.period === 'lifetime' ? '' : `; the next period begins by itself (this one is ${period})`}.\n`,
+    data: {
+      budget: budget.id,
+      scope: budget.scope,
+      owner: budget.ownerName,
+      period: budget.period,
+      periodName: period,
+      limitUsd: usd(limit),
+      leftUsd: usd(left),
+    },
+  };
+}
+
 /** Calls of a model that nobody has a price for. */
 export interface UnpricedModel {
   readonly orgId: string;
