@@ -18,6 +18,8 @@ const AFTERMATH_MS = 60;
 /** CPU time of a row in one window, in µs per answer (streams: per piece). */
 export interface Sample {
   readonly cpuMicros: number;
+  /** The same of its Redis; `null`: it has none. */
+  readonly redisMicros: number | null;
   readonly answers: number;
   /** Share of the window's time on the core that others took: they spoil caches and batching. */
   readonly disturbed: number;
@@ -33,14 +35,17 @@ export async function measure(
   await ends.prepare(specOf(row, load, limit));
   const before = cpuMs(row.pid);
   const waitedBefore = waitedMs(row.pid);
+  const redisBefore = row.redisPid === null ? 0 : cpuMs(row.redisPid);
   const result = await ends.run(limit.windowMs + LATE_MS).catch((error: unknown) => {
     throw new Error(`${row.name} under ${load.name}`, { cause: error });
   });
   await new Promise((resolve) => setTimeout(resolve, AFTERMATH_MS));
   const spent = cpuMs(row.pid) - before;
   const waited = waitedMs(row.pid) - waitedBefore;
+  const units = unitsOf(load, result);
   return {
-    cpuMicros: (spent * 1000) / unitsOf(load, result),
+    cpuMicros: (spent * 1000) / units,
+    redisMicros: row.redisPid === null ? null : ((cpuMs(row.redisPid) - redisBefore) * 1000) / units,
     answers: result.answers,
     disturbed: waited / (waited + spent),
   };

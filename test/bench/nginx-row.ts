@@ -80,6 +80,6 @@ export const nginxRow: RowStarter = {
     }
     const worker = Number(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim().split(' ')[0]);
     pin(worker, PROXY_CORE);
-    return { name: 'nginx', port, key: 'none', pid: worker, output: () => output, stop };
+    return { name: 'nginx', port, key: 'none', pid: worker, redisPid: null, output: () => output, stop };
   },
 };

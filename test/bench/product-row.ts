@@ -12,14 +12,17 @@ export interface ProductRowOptions {
   readonly archive: boolean;
   /** Streams may stay silent for as long as the bench takes; otherwise the product's own time limits hold. */
   readonly silentStreams: boolean;
+  /** What the key of the row is charged to; large enough never to end. Default: nothing. */
+  readonly budgets?: 'one' | 'six' | 'six strict';
 }
 
 /** The price makes each call go through the whole of pricing. */
 function config(
   upstreamPort: number,
-  { archive, silentStreams }: ProductRowOptions,
+  { archive, silentStreams, budgets }: ProductRowOptions,
 ): Readonly<Record<string, unknown>> {
   return {
+    ...(budgets === undefined ? {} : payers(budgets)),
     egress: { allow: ['127.0.0.0/8'] },
     archive: { bodies: archive },
     log: { level: 'warn' },
@@ -33,6 +36,24 @@ function config(
     },
     models: { [BENCH_MODEL]: { target: `bench/${BENCH_MODEL}` } },
     prices: { [`bench/${BENCH_MODEL}`]: { input: 1.25, output: 10, cached_input: 0.125 } },
+  };
+}
+
+const BUDGET_KEY = `bench-${'1'.repeat(40)}`;
+
+/** The key of a row with budgets, and who else pays for it. */
+function payers(budgets: NonNullable<ProductRowOptions['budgets']>): Readonly<Record<string, unknown>> {
+  const own = [{ limit_usd: 9_000_000, period: 'monthly', mode: budgets === 'six strict' ? 'strict' : 'clamp' }];
+  if (budgets === 'one') return { keys: [{ name: 'bench', key: BUDGET_KEY, budgets: own }] };
+  return {
+    org: { budgets: own },
+    teams: { bench: { budgets: own } },
+    users: { bench: { budgets: own } },
+    apps: { bench: { budgets: own } },
+    tags: { bench: { budgets: own } },
+    keys: [
+      { name: 'bench', key: BUDGET_KEY, team: 'bench', user: 'bench', app: 'bench', tags: ['bench'], budgets: own },
+    ],
   };
 }
 
@@ -60,18 +81,26 @@ export function productRow(name: RowName, options: ProductRowOptions): RowStarte
       const { gateway, worker } = await recordedChildren(product.dataDir);
       pin(gateway, PROXY_CORE);
       makeNice(worker);
+      const redis = redisOf(product.dataDir);
       for (const { pid, command } of processesNaming(product.dataDir))
         if (command.includes('postgres')) makeNiceTree(pid);
       return {
         name,
         port: Number(new URL(product.url).port),
-        key: product.key,
+        key: options.budgets === undefined ? product.key : BUDGET_KEY,
         pid: gateway,
+        redisPid: redis,
         output: () => product.logs(),
         stop: async () => void (await product.stop()),
       };
     },
   };
+}
+
+/** The server on PATH or the bundled one, whichever the product took. */
+function redisOf(dataDir: string): number | null {
+  const found = processesNaming(dataDir).find(({ command }) => /redis-server|valkey|host-main/.test(command));
+  return found?.pid ?? null;
 }
 
 /** The postmaster and its backends; those made later inherit it. */

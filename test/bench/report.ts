@@ -18,7 +18,7 @@ export interface SetResult {
 interface Line {
   readonly name: string;
   readonly goal: number | null;
-  readonly unit: '' | ' KB';
+  readonly unit: '' | ' KB' | ' µs';
   /** `null` when the set did not measure it. */
   of(set: SetResult): number | null;
 }
@@ -37,6 +37,20 @@ function ratioLine(name: string, load: string, of: RowName, to: RowName, goal: n
   };
 }
 
+/** CPU time of a row's Redis per call. A tick of the kernel's clock is 10 ms: read the median of many windows. */
+function redisLine(name: string, row: RowName, goal: number | null): Line {
+  return {
+    name,
+    goal,
+    unit: ' µs',
+    of({ samples }) {
+      const taken = samples.get('1KB')?.get(row) ?? [];
+      const micros = taken.map(({ redisMicros }) => redisMicros).filter((value) => value !== null);
+      return micros.length === 0 ? null : median(micros);
+    },
+  };
+}
+
 const LINES: readonly Line[] = [
   ratioLine('row d ÷ nginx, 1 KB', '1KB', 'd', 'nginx', 4.5),
   ratioLine('all features off ÷ row d, 1 KB', '1KB', 'off', 'd', 1.1),
@@ -47,6 +61,14 @@ const LINES: readonly Line[] = [
   ratioLine('governed ÷ row d, 20 KB', '20KB', 'governed', 'd', 1.6),
   ratioLine('governed ÷ row d, 200 KB', '200KB', 'governed', 'd', null),
   ratioLine('governed ÷ row d, 1 KB, one caller', '1KB-alone', 'governed', 'd', null),
+  ratioLine('one budget ÷ row d, 1 KB', '1KB', 'budget', 'd', null),
+  ratioLine('six budgets ÷ row d, 1 KB', '1KB', 'budgets', 'd', 1.45),
+  ratioLine('six budgets ÷ row d, 20 KB', '20KB', 'budgets', 'd', 1.7),
+  ratioLine('six strict budgets ÷ row d, 1 KB', '1KB', 'strict', 'd', 1.7),
+  redisLine('Redis per call without budgets', 'governed', null),
+  redisLine('Redis per call, one budget', 'budget', 12),
+  redisLine('Redis per call, six budgets', 'budgets', 12),
+  redisLine('Redis per call, six strict budgets', 'strict', 40),
   ratioLine('governed with archive ÷ governed, 1 KB', '1KB', 'archive', 'governed', null),
   ratioLine('governed with archive ÷ governed, 20 KB', '20KB', 'archive', 'governed', null),
   ratioLine('features off ÷ bare relay, per stream chunk', 'sse', 'off', 'd', null),

@@ -3,8 +3,11 @@ import { nginxRow } from './nginx-row.js';
 import { productRow } from './product-row.js';
 import { scriptRow } from './script-row.js';
 
-/** `d`: bare proxy. `off`: our pipeline without key check and ledger. `governed`: the product. `crowded`: with open streams. */
-export type RowName = 'nginx' | 'd' | 'off' | 'governed' | 'archive' | 'crowded';
+/**
+ * `d`: bare proxy. `off`: our pipeline without key check and ledger. `governed`: the product. `crowded`: with open streams.
+ * `budget`, `budgets`, `strict`: governed, with one budget, six, and six that are all or nothing.
+ */
+export type RowName = 'nginx' | 'd' | 'off' | 'governed' | 'budget' | 'budgets' | 'strict' | 'archive' | 'crowded';
 
 /** Something that proxies, up and ready for load. */
 export interface Row {
@@ -14,6 +17,8 @@ export interface Row {
   readonly key: string;
   /** The process whose time is counted. */
   readonly pid: number;
+  /** Its Redis; `null`: it has none. */
+  readonly redisPid: number | null;
   /** What it has printed so far. */
   output(): string;
   stop(): Promise<void>;
@@ -31,6 +36,9 @@ export const ROWS: readonly RowStarter[] = [
   nginxRow,
   scriptRow('off', 'open-gateway.js'),
   productRow('governed', { archive: false, silentStreams: false }),
+  productRow('budget', { archive: false, silentStreams: false, budgets: 'one' }),
+  productRow('budgets', { archive: false, silentStreams: false, budgets: 'six' }),
+  productRow('strict', { archive: false, silentStreams: false, budgets: 'six strict' }),
   productRow('archive', { archive: true, silentStreams: false }),
   productRow('crowded', { archive: false, silentStreams: true }),
 ];

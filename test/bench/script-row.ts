@@ -33,6 +33,7 @@ export function scriptRow(name: RowName, script: string): RowStarter {
         port: Number(new URL(url).port),
         key: ANY_KEY,
         pid,
+        redisPid: null,
         output: () => output,
         async stop() {
           const exited = new Promise((resolve) => child.once('exit', resolve));

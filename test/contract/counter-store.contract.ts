@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { checkCounterStore, CounterStoreUnfitError, RedisBudgetCounters } from '#libs/keys-budgets/index.js';
 import { Secret } from '#libs/platform/secret.js';
-import { budgetKeys, createRedis, redisReady } from '#libs/stores/index.js';
+import { budgetKeys, checkRedis, createRedis, redisReady } from '#libs/stores/index.js';
 import { startTestRedis, type TestRedis } from '#libs/stores/testing.js';
 
 describe('the store of the counters', () => {
@@ -51,6 +51,17 @@ describe('the store of the counters', () => {
       await redis.config('SET', 'maxmemory-policy', policy);
       await expect(checkCounterStore(redis)).resolves.toBeUndefined();
     }
+  });
+
+  it('CFG-1: a start and the doctor refuse such a Redis, and say what to change', async () => {
+    await redis.call('ACL', 'SETUSER', 'limited', 'on', '>pw-of-limited', '~*', '&*', '+@all', '-info');
+    const url = new URL(server.url.reveal());
+    [url.username, url.password] = ['limited', 'pw-of-limited'];
+    await expect(checkRedis(new Secret(url.href))).rejects.toThrow(/ACL SETUSER <user> \+info/);
+    await redis.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    await expect(checkRedis(server.url)).rejects.toThrow(/allkeys-lru.*noeviction/);
+    await redis.config('SET', 'maxmemory-policy', 'noeviction');
+    await expect(checkRedis(server.url)).resolves.toMatch(/\d/);
   });
 
   // ---- turn.lua, word by word ----

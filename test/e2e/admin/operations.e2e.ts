@@ -18,7 +18,12 @@ describe('operations', () => {
     const ready = await gateway.call('GET', '/health/ready', { token: null });
     expect([ready.status, ready.json]).toEqual([
       200,
-      { status: 'ready', stores: { postgres: 'up', redis: 'up' }, registryVersion: expect.any(Number) },
+      {
+        status: 'ready',
+        stores: { postgres: 'up', redis: 'up' },
+        budgets: 'open',
+        registryVersion: expect.any(Number),
+      },
     ]);
   });
 

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { rm } from 'node:fs/promises';
 import { connectPostgres, createRedis, redisReady } from '#libs/stores/index.js';
-import { startTestPostgres, startTestRedis } from '#libs/stores/testing.js';
+import { startTestPostgres, startTestRedis, type TestRedis } from '#libs/stores/testing.js';
 import { eventually, startProduct, temporaryDataDir, type Product } from '../harness.js';
 import { PayingUpstream, PRICE } from './paying-upstream.js';
 
@@ -35,6 +35,7 @@ export class BudgetCluster implements AsyncDisposable {
   config: Readonly<Record<string, unknown>> = {};
   source!: Awaited<ReturnType<typeof connectPostgres>>;
   redis!: ReturnType<typeof createRedis>;
+  redisServer!: TestRedis;
 
   /** @param config more of the configuration file: keys, teams, … */
   static async start(gateways: number, config: Readonly<Record<string, unknown>>): Promise<BudgetCluster> {
@@ -46,6 +47,7 @@ export class BudgetCluster implements AsyncDisposable {
     cluster.#cleanUp.defer(() => postgres.stop());
     cluster.#cleanUp.defer(() => redis.stop());
     cluster.folder = folder;
+    cluster.redisServer = redis;
     Object.assign(cluster.env, { DATABASE_URL: postgres.ownerUrl.reveal(), REDIS_URL: redis.url.reveal() });
     cluster.config = {
       egress: { allow: ['127.0.0.0/8'] },
