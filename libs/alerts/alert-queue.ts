@@ -9,11 +9,13 @@ const MOST_REMEMBERED = 5000;
 const FLUSH_MS = 250;
 const LONGEST_PAUSE_MS = 5000;
 
-const dropped = counter('smartflow_alerts_dropped_total', 'Alerts lost because too many waited for PostgreSQL', ['kind']);
+const dropped = counter('smartflow_alerts_dropped_total', 'Alerts lost because too many waited for PostgreSQL', [
+  'kind',
+]);
 
 /**
  * Alerts on their way from the hot path to the outbox: taken without waiting, written a quarter of a second later. Bounded;
- * when full the alert is dropped and counted. (Thresholds and prices are found again by the worker, from the roll-ups.)
+ * when full the alert is dropped and counted. (Thresholds, prices and stores are the worker's, which finds them again.)
  */
 export class AlertQueue {
   readonly #outbox: Pick<AlertOutbox, 'add'>;

@@ -1,14 +1,16 @@
 import { uuidv7 } from '#libs/platform/ids.js';
 
-/** What there is to tell. */
-export const ALERT_KINDS = [
+/** What a webhook may want to be told. */
+export const ALERT_EVENTS = [
   'budget.threshold',
+  'budget.refused',
   'budget.exhausted',
-  'estimate.exceeded',
   'model.unpriced',
-  'webhook.test',
+  'store.down',
 ] as const;
-export type AlertKind = (typeof ALERT_KINDS)[number];
+export type AlertEvent = (typeof ALERT_EVENTS)[number];
+/** Test messages go to the webhook they were asked for, whatever it wants. */
+export type AlertKind = AlertEvent | 'webhook.test';
 
 /** Something somebody should know, fit for an e-mail as it is. */
 export interface Alert {
@@ -38,7 +40,7 @@ export function newAlertUuid(): string {
   return uuidv7();
 }
 
-/** The body that a webhook gets. */
+/** The body that a webhook gets, of the form that Standard Webhooks recommends (`type`, `timestamp`, `data`). */
 export function alertBody({ id, kind, atMs, orgId, subject, text, data }: StoredAlert): string {
-  return JSON.stringify({ id, kind, time: new Date(atMs).toISOString(), orgId, subject, text, data });
+  return JSON.stringify({ id, type: kind, timestamp: new Date(atMs).toISOString(), org: orgId, subject, text, data });
 }

@@ -1,10 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '#libs/platform/clock.js';
 import type { EgressClient } from '#libs/platform/egress.js';
 import type { Logger } from '#libs/platform/logger.js';
 import type { Secret } from '#libs/platform/secret.js';
 import { alertBody } from './alert.js';
-import { sign, SIGNATURE_HEADER } from './signature.js';
+import { signatureHeaders } from './signature.js';
 import type { AlertOutbox, ClaimedDelivery, DeliveryEnd, Subscriber } from './store/alert-outbox.js';
 
 /** A webhook with all that sending needs. */
@@ -34,6 +33,7 @@ const TIMEOUT_MS = 10_000;
 const MAX_ANSWER_BYTES = 4096;
 /** Longer than any attempt: a claim that outlives it belonged to a dead worker. */
 const LEASE_MS = 30_000;
+const MOST_RUNNING = 32;
 const LONGEST_PAUSE_MS = 6 * 3_600_000;
 const LONGEST_RETRY_AFTER_MS = 3_600_000;
 /** With the pauses above: about two days. */
@@ -42,42 +42,87 @@ const SWEEP_EVERY_MS = 3_600_000;
 
 /**
  * Delivers alerts to webhooks until `signal` ends it: at least once each, in the order of their making as long as nothing
- * fails, one at a time per webhook. A webhook that fails is left alone for a growing while and holds up no other one. What
- * is claimed and not settled (`kill -9`) is due again after half a minute: receivers tell copies by the id.
+ * fails, one at a time per webhook over all workers. A webhook that fails or hangs holds up no other one. What is claimed
+ * and not settled (`kill -9`) is due again after half a minute: receivers tell copies by the id.
  */
 export async function deliverAlerts(parts: AlertDelivery, signal: AbortSignal): Promise<void> {
-  const { outbox, directory, logger, pollMs = 1000 } = parts;
+  const running = new Set<Promise<void>>();
+  const bell = new Bell();
   let failing = false;
-  let sweepAt = 0;
+  let sweepAtMs = 0;
   while (!signal.aborted) {
-    let busy = false;
     try {
-      busy = (await outbox.fanOut(() => directory.targets())) > 0;
-      const claimed = await outbox.claim(LEASE_MS);
-      if (claimed.length > 0) {
-        const targets = new Map((await directory.targets()).map((target) => [target.id, target]));
-        await Promise.all(claimed.map((delivery) => attempt(parts, delivery, targets.get(delivery.webhookId) ?? null)));
-        busy = true;
+      await parts.outbox.fanOut(() => parts.directory.targets());
+      for (const job of await begin(parts, MOST_RUNNING - running.size, signal)) {
+        const done = job
+          .catch(() => {})
+          .finally(() => {
+            running.delete(done);
+            bell.ring();
+          });
+        running.add(done);
       }
-      if (performance.now() >= sweepAt) {
-        await outbox.sweep();
-        sweepAt = performance.now() + SWEEP_EVERY_MS;
+      if (performance.now() >= sweepAtMs) {
+        await parts.outbox.sweep();
+        sweepAtMs = performance.now() + SWEEP_EVERY_MS;
       }
-      if (failing) logger.info({}, 'alerts are delivered again');
+      if (failing) parts.logger.info({}, 'alerts are delivered again');
       failing = false;
     } catch (error) {
-      if (!failing) logger.warn({ err: error }, 'alerts cannot be delivered, trying again until it works');
+      if (!failing) parts.logger.warn({ err: error }, 'alerts cannot be delivered, trying again until it works');
       failing = true;
     }
-    if (!busy) await sleep(pollMs, undefined, { signal }).catch(() => {});
+    await bell.wait(failing ? Math.max(1000, parts.pollMs ?? 1000) : (parts.pollMs ?? 1000), signal);
+  }
+  await Promise.all(running);
+}
+
+/** Wakes the loop before its time. */
+class Bell {
+  #rung = false;
+  #wake: () => void = () => {};
+
+  ring(): void {
+    this.#rung = true;
+    this.#wake();
+  }
+
+  async wait(ms: number, signal: AbortSignal): Promise<void> {
+    if (!this.#rung && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(() => this.#wake(), ms);
+        this.#wake = () => {
+          clearTimeout(timer);
+          signal.removeEventListener('abort', this.#wake);
+          resolve();
+        };
+        signal.addEventListener('abort', this.#wake, { once: true });
+      });
+    }
+    this.#rung = false;
   }
 }
 
-async function attempt(parts: AlertDelivery, delivery: ClaimedDelivery, target: WebhookTarget | null): Promise<void> {
+async function begin(parts: AlertDelivery, room: number, signal: AbortSignal): Promise<Promise<void>[]> {
+  if (room <= 0) return [];
+  const claimed = await parts.outbox.claim(LEASE_MS, room);
+  if (claimed.length === 0) return [];
+  const targets = new Map((await parts.directory.targets()).map((target) => [target.id, target]));
+  return claimed.map((delivery) => attempt(parts, delivery, targets.get(delivery.webhookId) ?? null, signal));
+}
+
+/** One attempt and its booking. Rejects when it cannot be booked: then the lease runs out and it is made again. */
+async function attempt(
+  parts: AlertDelivery,
+  delivery: ClaimedDelivery,
+  target: WebhookTarget | null,
+  signal: AbortSignal,
+): Promise<void> {
   const end: DeliveryEnd =
     target === null || target.orgId !== delivery.alert.orgId
-      ? { state: 'dropped', status: null, error: 'the webhook was deleted' }
+      ? { state: 'dropped', status: null, error: 'the webhook was deleted or switched off' }
       : await send(parts, delivery, target);
+  if (signal.aborted && end.state !== 'delivered') return; // cut short by the end of this worker: that says nothing
   await parts.outbox.settle(delivery, end);
   if (end.state === 'failed') {
     const { alert, webhookId } = delivery;
@@ -94,9 +139,8 @@ async function send(parts: AlertDelivery, delivery: ClaimedDelivery, target: Web
       headers: {
         'content-type': 'application/json; charset=utf-8',
         'user-agent': 'smartflow-webhook/1',
-        'smartflow-event-id': delivery.alert.id,
         'smartflow-attempt': String(delivery.attempt),
-        [SIGNATURE_HEADER]: sign(target.secret, body, parts.clock.now()),
+        ...signatureHeaders(target.secret, { id: delivery.alert.id, atMs: parts.clock.now(), body }),
       },
       body,
       timeoutMs: TIMEOUT_MS,
@@ -118,7 +162,11 @@ interface Failure {
   readonly atLeastMs: number;
 }
 
-function failure({ firstPauseMs = 5000 }: AlertDelivery, attempts: number, { atLeastMs, ...what }: Failure): DeliveryEnd {
+function failure(
+  { firstPauseMs = 5000 }: AlertDelivery,
+  attempts: number,
+  { atLeastMs, ...what }: Failure,
+): DeliveryEnd {
   if (attempts >= MOST_ATTEMPTS) return { state: 'failed', ...what };
   return { state: 'retry', ...what, afterMs: Math.max(atLeastMs, pauseMs(attempts, firstPauseMs)) };
 }

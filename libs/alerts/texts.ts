@@ -10,6 +10,8 @@ export interface AlertedBudget {
   readonly ownerName: string;
   readonly limitNanos: number;
   readonly period: PeriodKind;
+  /** False: it only counts (`soft`), nothing is ever refused. */
+  readonly isHard: boolean;
 }
 
 /** A moment in the life of a budget. */
@@ -20,10 +22,9 @@ export interface BudgetMoment {
   readonly atMs: number;
 }
 
-const PERIODS = { daily: 'today', weekly: 'this week', monthly: 'this month', lifetime: 'in all' } as const;
-
-/** Nano-dollars in whole cents, rounded down: for people, not for sums. */
+/** Nano-dollars in whole cents, rounded down: for people, not for sums. Less than a dollar is told exactly. */
 function dollars(nanos: bigint): string {
+  if (nanos < 1_000_000_000n) return `$${usd(nanos)}`;
   const cents = nanos / 10_000_000n;
   return `$${cents / 100n}.${String(cents % 100n).padStart(2, '0')}`;
 }
@@ -62,8 +63,12 @@ function dataOf(budget: AlertedBudget, moment: BudgetMoment): Readonly<Record<st
   };
 }
 
-/** Spend reached a share of the limit. Once per budget, period, limit and share. */
-export function thresholdAlert(budget: AlertedBudget, share: number, moment: BudgetMoment): Alert {
+/** What is told when spending has reached a share of the limit. Once per budget, period, limit and share. */
+export function budgetAlert(budget: AlertedBudget, share: number, moment: BudgetMoment): Alert {
+  return share === 1 && budget.isHard ? exhaustedAlert(budget, moment) : thresholdAlert(budget, share, moment);
+}
+
+function thresholdAlert(budget: AlertedBudget, share: number, moment: BudgetMoment): Alert {
   const owner = ownerOf(budget);
   const limit = dollars(BigInt(budget.limitNanos));
   return {
@@ -74,13 +79,13 @@ export function thresholdAlert(budget: AlertedBudget, share: number, moment: Bud
     subject: `Budget of ${owner}: ${percent(share)} of ${limit} spent`,
     text:
       `The ${budget.period} budget of ${owner} has reached ${percent(share)}.\n` +
-      `Spent ${PERIODS[budget.period]}: ${dollars(moment.spentNanos)} of ${limit}.\n`,
+      `Spent: ${dollars(moment.spentNanos)} of ${limit} (period ${moment.period}).\n`,
     data: { ...dataOf(budget, moment), threshold: share },
   };
 }
 
-/** Nothing is left. Once per budget, period and limit. */
-export function exhaustedAlert(budget: AlertedBudget, moment: BudgetMoment): Alert {
+/** Nothing is left. */
+function exhaustedAlert(budget: AlertedBudget, moment: BudgetMoment): Alert {
   const owner = ownerOf(budget);
   const limit = dollars(BigInt(budget.limitNanos));
   return {
@@ -96,60 +101,86 @@ export function exhaustedAlert(budget: AlertedBudget, moment: BudgetMoment): Ale
   };
 }
 
-/** A call that cost more than was set aside for it. */
-export interface ExceededEstimate {
-  readonly orgId: string;
-  readonly requestId: string;
-  readonly provider: string;
-  readonly model: string;
-  readonly boundNanos: number;
-  readonly costNanos: number;
-  readonly atMs: number;
-}
-
-/** A bound that is no bound lets budgets be overspent. Once per model and day (UTC). */
-export function estimateAlert(call: ExceededEstimate): Alert {
-  const { orgId, requestId, provider, model, boundNanos, costNanos, atMs } = call;
-  const name = oneLine(`${provider}/${model}`);
+/** Too little was left to pay for a call. Once per budget, period and limit, however many calls are refused. */
+export function refusedAlert(
+  budget: AlertedBudget,
+  { period, leftNanos, atMs }: { readonly period: string; readonly leftNanos: number; readonly atMs: number },
+): Alert {
+  const owner = ownerOf(budget);
+  const [limit, left] = [BigInt(budget.limitNanos), BigInt(Math.max(0, leftNanos))];
   return {
-    orgId,
-    kind: 'estimate.exceeded',
+    orgId: budget.orgId,
+    kind: 'budget.refused',
     atMs,
-    dedupeKey: `estimate ${provider} ${model} ${dayOf(atMs)}`,
-    subject: `${name} cost more than its upper bound`,
+    dedupeKey: `refused ${budget.id} ${period} ${budget.limitNanos}`,
+    subject: `Budget of ${owner} cannot pay for every call any more`,
     text:
-      `A call of ${name} cost ${usd(BigInt(costNanos))} USD; ${usd(BigInt(boundNanos))} USD had been set aside for it (request ${requestId}).\n` +
-      `Budgets are exact only as long as estimates are upper bounds: raise the bound of this model.\n`,
+      `The ${budget.period} budget of ${owner} has ${dollars(left)} of ${dollars(limit)} left, less than a call may have cost: it was refused.\n` +
+      `Calls that fit into what is left go on${budget.period === 'lifetime' ? '' : `; the next period begins by itself (this one is ${period})`}.\n`,
     data: {
-      requestId,
-      provider,
-      model,
-      boundUsd: usd(BigInt(boundNanos)),
-      costUsd: usd(BigInt(costNanos)),
+      budget: budget.id,
+      scope: budget.scope,
+      owner: budget.ownerName,
+      period: budget.period,
+      periodName: period,
+      limitUsd: usd(limit),
+      leftUsd: usd(left),
     },
   };
 }
 
-/** A model without a price costs something that nobody counts. Once per model and day (UTC). */
-export function unpricedAlert(call: {
+/** Calls of a model that nobody has a price for. */
+export interface UnpricedModel {
   readonly orgId: string;
   readonly provider: string;
   readonly model: string;
+  /** Of the calls, `2026-11-21` in UTC. */
+  readonly day: string;
   readonly calls: number;
-  readonly atMs: number;
-}): Alert {
-  const { orgId, provider, model, calls, atMs } = call;
+}
+
+/** A model without a price costs something that nobody counts. Once per model and day. */
+export function unpricedAlert({ orgId, provider, model, day, calls }: UnpricedModel, atMs: number): Alert {
   const name = oneLine(`${provider}/${model}`);
   return {
     orgId,
     kind: 'model.unpriced',
     atMs,
-    dedupeKey: `unpriced ${provider} ${model} ${dayOf(atMs)}`,
+    dedupeKey: `unpriced ${provider} ${model} ${day}`,
     subject: `${name} has no price`,
     text:
       `${name} was called, and no price is known for it: these calls are booked at 0.\n` +
       `Give it a price (prices: "${name}") so that reports and budgets know what it costs.\n`,
-    data: { provider, model, calls },
+    data: { provider, model, day, calls },
+  };
+}
+
+const STORES: Readonly<Record<string, string>> = { redis: 'Redis', postgres: 'PostgreSQL', mongodb: 'MongoDB' };
+
+/** A store that did not answer. */
+export interface StoreOutage {
+  readonly store: string;
+  readonly reason: string | null;
+  readonly sinceMs: number;
+  /** `null`: it is still away. */
+  readonly untilMs: number | null;
+}
+
+/** A store is or was away. Once per store and hour of its beginning. */
+export function storeAlert(orgId: string, { store, reason, sinceMs, untilMs }: StoreOutage, atMs: number): Alert {
+  const name = STORES[store] ?? store;
+  const since = new Date(sinceMs).toISOString();
+  const until = untilMs === null ? null : new Date(untilMs).toISOString();
+  return {
+    orgId,
+    kind: 'store.down',
+    atMs,
+    dedupeKey: `store ${store} ${since.slice(0, 13)}`,
+    subject: until === null ? `${name} does not answer` : `${name} did not answer for a while`,
+    text:
+      `${name} ${until === null ? `has not answered since ${since}` : `did not answer from ${since} to ${until}`}${reason === null ? '' : ` (${reason})`}.\n` +
+      `What that means for calls and what it costs stands in docs/outages.md.\n`,
+    data: { store, reason, since, until },
   };
 }
 
@@ -165,8 +196,4 @@ export function testAlert(orgId: string, webhookId: string, uuid: string, atMs: 
     data: { webhook: webhookId },
     onlyWebhook: webhookId,
   };
-}
-
-function dayOf(atMs: number): string {
-  return new Date(atMs).toISOString().slice(0, 10);
 }

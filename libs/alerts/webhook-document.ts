@@ -1,13 +1,16 @@
 import { createHmac, type KeyObject } from 'node:crypto';
 import { Secret } from '#libs/platform/secret.js';
 import type { DocumentBody, RegistryDocument } from '#libs/registry/index.js';
-import type { AlertKind } from './alert.js';
+import type { AlertEvent } from './alert.js';
+import { SECRET_PREFIX } from './signature.js';
 
 /** What the registry keeps of a webhook. Its secret is nowhere: it follows from the cluster's pepper. */
 export interface WebhookBody extends DocumentBody {
   readonly url: string;
-  /** Kinds of alerts it gets; empty: all. */
-  readonly kinds: readonly AlertKind[];
+  /** What it is told; empty: everything. */
+  readonly events: readonly AlertEvent[];
+  /** False: it is told nothing. */
+  readonly enabled: boolean;
   /** Makes the secret of this document differ from that of any other. */
   readonly salt: string;
 }
@@ -19,8 +22,8 @@ export function webhookBody(document: RegistryDocument): WebhookBody {
 
 /** A webhook as the audit log shows it. A path may be a credential. */
 export function auditWebhook(document: RegistryDocument): unknown {
-  const { url, kinds } = webhookBody(document);
-  return { name: document.name, origin: new URL(url).origin, kinds };
+  const { url, events, enabled } = webhookBody(document);
+  return { name: document.name, origin: new URL(url).origin, events, enabled };
 }
 
 /**
@@ -29,5 +32,5 @@ export function auditWebhook(document: RegistryDocument): unknown {
  */
 export function secretOf(pepper: KeyObject, document: RegistryDocument): Secret {
   const name = JSON.stringify([document.orgId, document.id, webhookBody(document).salt]);
-  return new Secret(`whsec_${createHmac('sha256', pepper).update(name).digest('base64url')}`);
+  return new Secret(SECRET_PREFIX + createHmac('sha256', pepper).update(name).digest('base64'));
 }

@@ -20,6 +20,7 @@ export function faultOfWebhookUrl(text: string, policy: EgressPolicy): string | 
   if (isIP(host) === 0) return null;
   const verdict = policy.verdict(host);
   if (!verdict.allowed) return 'must not lead to an address that egress.allow does not list';
-  if (url.protocol !== 'https:' && !verdict.listed) return 'must be https: plain http needs an address listed in egress.allow';
+  if (url.protocol !== 'https:' && !verdict.listed)
+    return 'must be https: plain http needs an address listed in egress.allow';
   return null;
 }

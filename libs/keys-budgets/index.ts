@@ -1,3 +1,4 @@
+export { BudgetBook, type FileBudgets } from './budget-book.js';
 export { bootstrap, type FirstCredentials } from './bootstrap.js';
 export { Admission, type AdmitRequest, type BudgetState, type Refusal } from './budgets/admission.js';
 export type { BudgetCounters, BudgetLedger } from './budgets/budget-counters.js';

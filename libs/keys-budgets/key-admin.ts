@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import type { Role } from '#libs/http/index.js';
+import { pageById, type Page, type Role } from '#libs/http/index.js';
 import type { Clock } from '#libs/platform/clock.js';
 import type { FileKeyConfig } from '#libs/platform/config.js';
 import { AppError } from '#libs/platform/errors.js';
@@ -21,7 +21,6 @@ import type { Fault, KeySettings } from './key-settings.js';
 import { viewOfDocument, viewOfFileKey, type KeyView } from './key-view.js';
 import type { FileOwners } from './owner-index.js';
 import { faultsOfOwners, OwnerLookup } from './owner-lookup.js';
-import { pageById, type Page } from './page-by-id.js';
 
 /** What the configuration file declares, asked anew each time. */
 export type Declared = () => FileOwners & { readonly keys: readonly FileKeyConfig[] };

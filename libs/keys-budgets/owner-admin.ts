@@ -1,3 +1,4 @@
+import { pageById, type Page } from '#libs/http/index.js';
 import type { Clock } from '#libs/platform/clock.js';
 import type { FileOwnerConfig } from '#libs/platform/config.js';
 import { AppError } from '#libs/platform/errors.js';
@@ -16,7 +17,6 @@ import { block } from './key-changes.js';
 import { auditOwner, fileOwnerId, ownerBody, uniqueOwnerName, type OwnerBody, type OwnerKind } from './owner-document.js';
 import { fileOwnersOf } from './owner-index.js';
 import { viewOfFileOwner, viewOfOwner, type OwnerSettings, type OwnerView } from './owner-view.js';
-import { pageById, type Page } from './page-by-id.js';
 
 /** Owners of one kind are held in memory by every replica; beyond this many, creation is refused. */
 const MAX_OWNERS = 50_000;

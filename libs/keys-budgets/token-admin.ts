@@ -1,11 +1,11 @@
 import type { KeyObject } from 'node:crypto';
+import { pageById, type Page } from '#libs/http/index.js';
 import type { Clock } from '#libs/platform/clock.js';
 import { AppError } from '#libs/platform/errors.js';
 import { newId } from '#libs/platform/ids.js';
 import type { Secret } from '#libs/platform/secret.js';
 import type { AuditOrigin, RegistryDocument, RegistryFeed, RegistryWriter } from '#libs/registry/index.js';
 import { digestOf, makeCredential } from './credential.js';
-import { pageById, type Page } from './page-by-id.js';
 import { auditToken, tokenBody, type TokenBody, type TokenRole } from './token-document.js';
 
 /** An API token as the API shows it. */

@@ -33,6 +33,7 @@ export { RedisBodySink, type BodySinkOptions, type BodySinkStats } from './store
 export { deadLetterKey, RedisEntryReader, type EntryReaderOptions } from './store/entry-stream.redis.js';
 export type { EntryReader, StreamEntry } from './store/entry-stream.js';
 export type { UsageFilter, UsageLog, UsagePage, UsageQuery, UsageRow } from './store/usage-ledger.js';
+export { PostgresSpendSums, type BudgetSum, type UnpricedCalls } from './store/spend-sums.postgres.js';
 export { PostgresSpendReports } from './store/spend-reports.postgres.js';
 export { PostgresKeyUse } from './store/key-use.postgres.js';
 export { PostgresUsageLog } from './store/usage-log.postgres.js';

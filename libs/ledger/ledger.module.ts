@@ -1,4 +1,4 @@
-import { Module, type DynamicModule } from '@nestjs/common';
+import { Module, type DynamicModule, type FactoryProvider } from '@nestjs/common';
 import { systemClock } from '#libs/platform/clock.js';
 import type { Logger } from '#libs/platform/logger.js';
 import { MONGO, POSTGRES, timePartitions } from '#libs/stores/index.js';
@@ -19,7 +19,8 @@ export interface LedgerModuleOptions {
   readonly logger: Logger;
   /** How long bodies are kept now; asked at each look-up, as it may change without a restart. */
   readonly archiveRetentionDays: () => number;
-  readonly zoneOfOrg: ZoneOfOrg;
+  /** How to get the organisations' zones in this app. */
+  readonly zoneOfOrg: Pick<FactoryProvider<ZoneOfOrg>, 'inject' | 'useFactory'>;
 }
 
 /** The admin API of the log (`/api/logs`) and of spend (`/api/spend`) on the connections of the (global) `StoresModule`. */
@@ -36,7 +37,7 @@ export class LedgerModule {
           inject: [POSTGRES],
           useFactory: (source: Source) => new PostgresSpendReports(source),
         },
-        { provide: ZONE_OF_ORG, useValue: zoneOfOrg },
+        { provide: ZONE_OF_ORG, ...zoneOfOrg },
         { provide: LEDGER_CLOCK, useValue: systemClock },
         {
           provide: BodyReader,

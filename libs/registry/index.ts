@@ -8,6 +8,7 @@ export {
 export { answerVersion } from './http/answer-version.js';
 export { openRegistry, type OpenRegistryOptions, type Registry } from './open-registry.js';
 export { PollingRegistryFeed, type FeedEvent, type FeedHealth, type RegistryFeed } from './registry-feed.js';
+export { PulledRegistry } from './pulled-registry.js';
 export { REGISTRY_FEED, RegistryModule } from './registry.module.js';
 export { RegistryState } from './registry-state.js';
 export { RegistryWriter, type Applied } from './registry-writer.js';

@@ -87,6 +87,7 @@ export function openPlane(origin: string): DataPlane {
     bodyLimitBytes: 64 << 20,
     heldBodies: new HeldBytes(Infinity),
     pools: new UpstreamPools(() => policy),
+    alerts: { raise: () => {} },
     limiter: {
       admit() {
         throw new Error('nobody here has a limit');

@@ -41,7 +41,7 @@ beforeAll(async () => {
   const ledger = LedgerModule.forRoot({
     logger: listeningLogger().logger,
     archiveRetentionDays: () => archiveDays,
-    zoneOfOrg: () => 'UTC',
+    zoneOfOrg: { useFactory: () => () => 'UTC' },
   });
   const stores = {
     module: class Stores {},

@@ -1,9 +1,11 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import { KeysModule, type Declared, type KeyUses } from '#libs/keys-budgets/index.js';
-import { LedgerModule, PostgresKeyUse } from '#libs/ledger/index.js';
+import { AlertsModule } from '#libs/alerts/index.js';
+import { KeysModule, OwnerIndex, type Declared, type KeyUses } from '#libs/keys-budgets/index.js';
+import { LedgerModule, PostgresKeyUse, type ZoneOfOrg } from '#libs/ledger/index.js';
+import { EgressPolicy } from '#libs/platform/egress.js';
 import type { Logger } from '#libs/platform/logger.js';
 import { PriceAdminModule, type PriceSources } from '#libs/price-admin/index.js';
-import { RegistryModule } from '#libs/registry/index.js';
+import { REGISTRY_FEED, RegistryModule, type RegistryFeed } from '#libs/registry/index.js';
 import { POSTGRES, StoresModule, type StoreUrls } from '#libs/stores/index.js';
 import { AdminModule } from './admin/admin.module.js';
 import { LIVE_SETTINGS, type LiveSettings } from './live-settings.js';
@@ -28,6 +30,8 @@ export class AppModule {
         () =>
           live.live,
     };
+    const zoneOfOrg = { inject: [REGISTRY_FEED, LIVE_SETTINGS], useFactory: zonesOf };
+    const policy = { inject: [LIVE_SETTINGS], useFactory: policyOf };
     const keyUses = { inject: [POSTGRES], useFactory: keyUsesOf };
     const priceSources = {
       imports: [ProxyModule],
@@ -48,14 +52,26 @@ export class AppModule {
         LedgerModule.forRoot({
           logger: log,
           archiveRetentionDays: () => settings.live.archive.retentionDays,
-          zoneOfOrg: () => 'UTC', // until organisations have a zone of their own
+          zoneOfOrg,
         }),
+        AlertsModule.forRoot({ policy }),
         ProxyModule,
         PriceAdminModule.forRoot(priceSources),
         AdminModule,
       ],
     };
   }
+}
+
+/** The organisations' own time zones, as their settings stand now. */
+function zonesOf(feed: RegistryFeed, settings: LiveSettings): ZoneOfOrg {
+  let owners = OwnerIndex.empty;
+  return (orgId) => (owners = owners.at(feed.current(), settings.live)).org(orgId).timeZone;
+}
+
+/** Where messages may be sent, as the file says now. */
+function policyOf(settings: LiveSettings): () => EgressPolicy {
+  return () => new EgressPolicy(settings.live.egressAllow);
 }
 
 /** The ledger's knowledge of keys, in the form in which the keys' API asks for it. */

@@ -13,6 +13,7 @@ import { connectPostgres, type StoreUrls } from '#libs/stores/index.js';
 import { archiveBodies } from './archive-bodies.js';
 import { keepLedger } from './keep-ledger.js';
 import { openReader } from './open-reader.js';
+import { tellAlerts } from './tell-alerts.js';
 
 /** A worker at work. */
 export interface RunningWorker {
@@ -77,6 +78,7 @@ export async function startWorker(
     maintain();
     const timer = setInterval(maintain, MAINTAIN_EVERY_MS);
     opened.defer(() => clearInterval(timer));
+    await tellAlerts({ config, urls, source, logger, opened });
     logger.info({ archive: urls.mongodb === null ? 'PostgreSQL' : 'MongoDB' }, 'worker started');
     return { stop: () => stop(controls, work, opened) };
   } catch (error) {

@@ -5,16 +5,18 @@ import type {
   AlertOutbox,
   ClaimedDelivery,
   DeliveryEnd,
+  DeliveryQuery,
   DeliveryState,
   DeliveryView,
   OutboxPage,
-  OutboxSql,
   Subscriber,
 } from './alert-outbox.js';
 
 /** What may wait for one webhook: the newest beyond it are kept as alerts but not sent. */
 const MOST_PENDING = 10_000;
 const MOST_AT_ONCE = 200;
+/** A webhook that failed is left alone for so long with other messages, unless the failed one is due sooner. */
+const LONGEST_REST_MS = 30_000;
 /** Deliveries are history after this; alerts are kept longer, as they say what was told already. */
 const KEEP_DELIVERIES = '30 days';
 const KEEP_ALERTS = '400 days';
@@ -34,11 +36,11 @@ const ALERT = 'e.id, e.org_id, e.kind, e.at, e.subject, e.body, e.data';
 /** The outbox in PostgreSQL (migration 0006). Times are the server's, so that clocks of processes do not matter. */
 export class PostgresAlertOutbox implements AlertOutbox {
   constructor(
-    private readonly source: DataSource,
+    private readonly source: Pick<DataSource, 'query'>,
     private readonly mostPending: number = MOST_PENDING,
   ) {}
 
-  async add(alerts: readonly Alert[], sql: OutboxSql = this.source): Promise<number> {
+  async add(alerts: readonly Alert[]): Promise<number> {
     if (alerts.length === 0) return 0;
     const rows = alerts.map((alert) => ({
       id: newAlertUuid(),
@@ -51,8 +53,7 @@ export class PostgresAlertOutbox implements AlertOutbox {
       data: alert.data,
       only_webhook: alert.onlyWebhook ?? null,
     }));
-    const added = await rowsOf<{ id: string }>(
-      sql,
+    const added = await this.#rows<{ id: string }>(
       `INSERT INTO alert_events (id, org_id, at, kind, dedupe_key, subject, body, data, only_webhook)
        SELECT id, org_id, at, kind, dedupe_key, subject, body, data, only_webhook FROM json_to_recordset($1::json) AS alert (
          id uuid, org_id text, at timestamptz, kind text, dedupe_key text, subject text, body text, data jsonb, only_webhook text)
@@ -64,11 +65,10 @@ export class PostgresAlertOutbox implements AlertOutbox {
   }
 
   async fanOut(subscribers: () => Promise<readonly Subscriber[]>): Promise<number> {
-    const [waiting] = await rowsOf(this.source, `SELECT 1 FROM alert_events WHERE NOT fanned_out LIMIT 1`);
+    const [waiting] = await this.#rows(`SELECT 1 FROM alert_events WHERE NOT fanned_out LIMIT 1`);
     if (waiting === undefined) return 0;
-    const hooks = (await subscribers()).map(({ orgId, id, kinds }) => ({ org_id: orgId, id, kinds }));
-    const done = await rowsOf(
-      this.source,
+    const hooks = (await subscribers()).map(({ orgId, id, events }) => ({ org_id: orgId, id, kinds: events }));
+    const done = await this.#rows(
       `WITH waiting AS (
          SELECT id, org_id, kind, only_webhook FROM alert_events WHERE NOT fanned_out ORDER BY id LIMIT ${MOST_AT_ONCE}
          FOR UPDATE SKIP LOCKED),
@@ -90,54 +90,62 @@ export class PostgresAlertOutbox implements AlertOutbox {
     return done.length;
   }
 
-  async claim(leaseMs: number): Promise<readonly ClaimedDelivery[]> {
-    const rows = await rowsOf<AlertRow & { webhook_id: string; attempts: number }>(
-      this.source,
+  async claim(leaseMs: number, most: number): Promise<readonly ClaimedDelivery[]> {
+    const rows = await this.#rows<AlertRow & { webhook_id: string; attempts: number }>(
       `WITH heads AS (
-         SELECT DISTINCT ON (org_id, webhook_id) event_id, webhook_id FROM alert_deliveries
-         WHERE state = 'pending' AND next_at <= now() ORDER BY org_id, webhook_id, event_id),
+         SELECT DISTINCT ON (p.org_id, p.webhook_id) p.event_id, p.webhook_id FROM alert_deliveries p
+         WHERE p.state = 'pending' AND p.next_at <= now() AND NOT EXISTS (
+           SELECT 1 FROM alert_deliveries busy WHERE busy.org_id = p.org_id AND busy.webhook_id = p.webhook_id
+             AND busy.state = 'pending' AND busy.leased_until > now())
+         ORDER BY p.org_id, p.webhook_id, p.next_at, p.event_id),
        taken AS (
          SELECT d.event_id, d.webhook_id FROM alert_deliveries d JOIN heads USING (event_id, webhook_id)
-         WHERE d.state = 'pending' AND d.next_at <= now() ORDER BY 1, 2 LIMIT ${MOST_AT_ONCE} FOR UPDATE OF d SKIP LOCKED),
+         WHERE d.state = 'pending' AND d.next_at <= now() AND (d.leased_until IS NULL OR d.leased_until <= now())
+         ORDER BY 1, 2 LIMIT $2 FOR UPDATE OF d SKIP LOCKED),
        leased AS (
          UPDATE alert_deliveries d
-         SET attempts = d.attempts + 1, tried_at = now(), next_at = now() + $1 * interval '1 millisecond'
+         SET attempts = d.attempts + 1, tried_at = now(), leased_until = now() + $1 * interval '1 millisecond'
          FROM taken WHERE d.event_id = taken.event_id AND d.webhook_id = taken.webhook_id
          RETURNING d.event_id, d.webhook_id, d.attempts)
        SELECT ${ALERT}, leased.webhook_id, leased.attempts FROM leased JOIN alert_events e ON e.id = leased.event_id`,
-      [leaseMs],
+      [leaseMs, most],
     );
     return rows.map((row) => ({ alert: toAlert(row), webhookId: row.webhook_id, attempt: row.attempts }));
   }
 
-  async settle({ alert, webhookId }: ClaimedDelivery, end: DeliveryEnd): Promise<void> {
+  async settle({ alert, webhookId, attempt }: ClaimedDelivery, end: DeliveryEnd): Promise<void> {
     const state: DeliveryState = end.state === 'retry' ? 'pending' : end.state;
     const error = end.state === 'delivered' ? null : end.error.slice(0, 500);
     const afterMs = end.state === 'retry' ? (end.afterMs ?? 0) : 0;
-    await this.source.query(
-      `UPDATE alert_deliveries SET state = $3, last_status = $4, last_error = $5, next_at = now() + $6 * interval '1 millisecond'
-       WHERE event_id = $1 AND webhook_id = $2 AND state = 'pending'`,
-      [uuidOf(alert.id), webhookId, state, end.status, error, afterMs],
+    // A failure that is told after its lease says nothing about the attempt that somebody else makes by then.
+    await this.#rows(
+      `UPDATE alert_deliveries
+       SET state = $3, last_status = $4, last_error = $5, next_at = now() + $6 * interval '1 millisecond', leased_until = NULL
+       WHERE event_id = $1 AND webhook_id = $2 AND state = 'pending' AND ($3 = 'delivered' OR attempts = $7)`,
+      [uuidOf(alert.id), webhookId, state, end.status, error, afterMs, attempt],
     );
     if (end.state !== 'retry') return;
-    await this.source.query(
-      `UPDATE alert_deliveries SET next_at = greatest(next_at, now() + $3 * interval '1 millisecond')
-       WHERE org_id = $1 AND webhook_id = $2 AND state = 'pending'`,
-      [alert.orgId, webhookId, afterMs],
+    await this.#rows(
+      `UPDATE alert_deliveries SET next_at = now() + $3 * interval '1 millisecond'
+       WHERE org_id = $1 AND webhook_id = $2 AND state = 'pending' AND next_at < now() + $3 * interval '1 millisecond'`,
+      [alert.orgId, webhookId, Math.min(afterMs, LONGEST_REST_MS)],
     );
   }
 
   async sweep(): Promise<void> {
-    await this.source.query(
+    await this.#rows(
       `DELETE FROM alert_deliveries d USING alert_events e
        WHERE e.id = d.event_id AND d.state <> 'pending' AND e.at < now() - interval '${KEEP_DELIVERIES}'`,
     );
-    await this.source.query(`DELETE FROM alert_events WHERE fanned_out AND at < now() - interval '${KEEP_ALERTS}'`);
+    // What was told about a budget for all time is not told again.
+    await this.#rows(
+      `DELETE FROM alert_events e WHERE fanned_out AND at < now() - interval '${KEEP_ALERTS}'
+         AND data->>'period' IS DISTINCT FROM 'lifetime'`,
+    );
   }
 
-  async alerts(orgId: string, limit: number, cursor?: string): Promise<OutboxPage<StoredAlert>> {
-    const rows = await rowsOf<AlertRow>(
-      this.source,
+  async alerts(orgId: string, limit: number, cursor: string | undefined): Promise<OutboxPage<StoredAlert>> {
+    const rows = await this.#rows<AlertRow>(
       `SELECT ${ALERT} FROM alert_events e WHERE e.org_id = $1 AND e.id < $2 ORDER BY e.id DESC LIMIT $3`,
       [orgId, decodeCursor(cursor), limit + 1],
     );
@@ -147,17 +155,27 @@ export class PostgresAlertOutbox implements AlertOutbox {
   async deliveries(
     orgId: string,
     webhookId: string,
-    limit: number,
-    cursor?: string,
+    { limit, cursor, state }: DeliveryQuery,
   ): Promise<OutboxPage<DeliveryView>> {
-    const rows = await rowsOf<DeliveryRow>(
-      this.source,
-      `SELECT d.event_id, e.kind, e.subject, d.state, d.attempts, d.tried_at, d.last_status, d.last_error
+    const rows = await this.#rows<DeliveryRow>(
+      `SELECT d.event_id, e.kind, e.subject, d.state, d.attempts, d.tried_at, d.next_at, d.last_status, d.last_error
        FROM alert_deliveries d JOIN alert_events e ON e.id = d.event_id
-       WHERE d.org_id = $1 AND d.webhook_id = $2 AND d.event_id < $3 ORDER BY d.event_id DESC LIMIT $4`,
-      [orgId, webhookId, decodeCursor(cursor), limit + 1],
+       WHERE d.org_id = $1 AND d.webhook_id = $2 AND d.event_id < $3 AND ($5::text IS NULL OR d.state = $5)
+       ORDER BY d.event_id DESC LIMIT $4`,
+      [orgId, webhookId, decodeCursor(cursor), limit + 1, state ?? null],
     );
     return page(rows, limit, ({ event_id }) => event_id, toDelivery);
+  }
+
+  /** TypeORM answers `[rows, count]` to an UPDATE or DELETE, and rows to all else. */
+  async #rows<Row = unknown>(text: string, values: unknown[] = []): Promise<Row[]> {
+    try {
+      const answer = (await this.source.query(text, values)) as unknown[];
+      const isPair = answer.length === 2 && Array.isArray(answer[0]) && typeof answer[1] === 'number';
+      return (isPair ? answer[0] : answer) as Row[];
+    } catch (error) {
+      throw new AppError('store_unavailable', { text: 'Alerts cannot be read or written right now.', cause: error });
+    }
   }
 }
 
@@ -168,15 +186,9 @@ interface DeliveryRow {
   readonly state: DeliveryState;
   readonly attempts: number;
   readonly tried_at: Date | null;
+  readonly next_at: Date;
   readonly last_status: number | null;
   readonly last_error: string | null;
-}
-
-/** TypeORM answers `[rows, count]` to an UPDATE or DELETE with RETURNING, and rows to all else. */
-async function rowsOf<Row = unknown>(sql: OutboxSql, text: string, values: unknown[] = []): Promise<Row[]> {
-  const answer = (await sql.query(text, values)) as unknown[];
-  const isPair = answer.length === 2 && Array.isArray(answer[0]) && typeof answer[1] === 'number';
-  return (isPair ? answer[0] : answer) as Row[];
 }
 
 function page<Row, Item>(
@@ -219,6 +231,7 @@ function toDelivery(row: DeliveryRow): DeliveryView {
     state: row.state,
     attempts: row.attempts,
     triedAtMs: row.tried_at?.getTime() ?? null,
+    nextAtMs: row.state === 'pending' ? row.next_at.getTime() : null,
     lastStatus: row.last_status,
     lastError: row.last_error,
   };

@@ -1,11 +1,11 @@
-import type { Alert, AlertKind, StoredAlert } from '../alert.js';
+import type { Alert, AlertEvent, AlertKind, StoredAlert } from '../alert.js';
 
 /** Where a webhook is and what it wants, as the outbox needs it. */
 export interface Subscriber {
   readonly orgId: string;
   readonly id: string;
-  /** Empty: all kinds. */
-  readonly kinds: readonly AlertKind[];
+  /** Empty: all. */
+  readonly events: readonly AlertEvent[];
 }
 
 /** An attempt that is to be made now, by whoever claimed it. */
@@ -16,7 +16,7 @@ export interface ClaimedDelivery {
   readonly attempt: number;
 }
 
-/** How an attempt ended. `retry`: once more, not before `afterMs`. */
+/** How an attempt ended. `retry`: once more, not before `afterMs` have passed. */
 export type DeliveryEnd =
   | { readonly state: 'delivered'; readonly status: number }
   | {
@@ -27,7 +27,8 @@ export type DeliveryEnd =
     };
 
 /** `pending`: on its way. `failed`: given up. `dropped`: never to be sent (too many waiting, or the webhook is gone). */
-export type DeliveryState = 'pending' | 'delivered' | 'failed' | 'dropped';
+export const DELIVERY_STATES = ['pending', 'delivered', 'failed', 'dropped'] as const;
+export type DeliveryState = (typeof DELIVERY_STATES)[number];
 
 /** A delivery as the API shows it. */
 export interface DeliveryView {
@@ -37,6 +38,8 @@ export interface DeliveryView {
   readonly state: DeliveryState;
   readonly attempts: number;
   readonly triedAtMs: number | null;
+  /** When it is tried again at the earliest; `null` when it is over. */
+  readonly nextAtMs: number | null;
   readonly lastStatus: number | null;
   readonly lastError: string | null;
 }
@@ -47,9 +50,11 @@ export interface OutboxPage<T> {
   readonly nextCursor: string | null;
 }
 
-/** What runs statements; inside a transaction of the caller, what is written there is written with it. */
-export interface OutboxSql {
-  query(text: string, values?: unknown[]): Promise<unknown>;
+/** A page of deliveries; `state`: only those. */
+export interface DeliveryQuery {
+  readonly limit: number;
+  readonly cursor?: string | undefined;
+  readonly state?: DeliveryState | undefined;
 }
 
 /**
@@ -58,17 +63,17 @@ export interface OutboxSql {
  */
 export interface AlertOutbox {
   /** Keeps alerts that were not told before. @returns how many are new */
-  add(alerts: readonly Alert[], sql?: OutboxSql): Promise<number>;
+  add(alerts: readonly Alert[]): Promise<number>;
   /** Addresses new alerts to the webhooks that want them. @returns how many alerts were new */
   fanOut(subscribers: () => Promise<readonly Subscriber[]>): Promise<number>;
-  /** Due deliveries, at most one per webhook, for the caller alone until `leaseMs` have passed. */
-  claim(leaseMs: number): Promise<readonly ClaimedDelivery[]>;
-  /** Books the end of a claimed attempt. After a failure everything else for that webhook waits as long. */
+  /** Due deliveries for the caller alone until `leaseMs` have passed: none for a webhook that somebody is sending to. */
+  claim(leaseMs: number, most: number): Promise<readonly ClaimedDelivery[]>;
+  /** Books the end of a claimed attempt. After a failure everything else for that webhook waits too, half a minute at most. */
   settle(delivery: ClaimedDelivery, end: DeliveryEnd): Promise<void>;
   /** Forgets what is long over. */
   sweep(): Promise<void>;
   /** @throws AppError `invalid_request` for a malformed cursor */
-  alerts(orgId: string, limit: number, cursor?: string): Promise<OutboxPage<StoredAlert>>;
+  alerts(orgId: string, limit: number, cursor: string | undefined): Promise<OutboxPage<StoredAlert>>;
   /** @throws AppError `invalid_request` for a malformed cursor */
-  deliveries(orgId: string, webhookId: string, limit: number, cursor?: string): Promise<OutboxPage<DeliveryView>>;
+  deliveries(orgId: string, webhookId: string, page: DeliveryQuery): Promise<OutboxPage<DeliveryView>>;
 }

@@ -1,7 +1,7 @@
 import { Body, Controller, HttpCode, Inject, Param, Post, Query, Res } from '@nestjs/common';
 import { ApiCreatedResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { Change, Require, type ChangeRequest } from '#libs/http/index.js';
+import { Change, Require, WaitQueryDto, type ChangeRequest } from '#libs/http/index.js';
 import { AppError } from '#libs/platform/errors.js';
 import { answerVersion, RegistryWriter } from '#libs/registry/index.js';
 import { KeyAdmin } from '../key-admin.js';
@@ -14,7 +14,6 @@ import {
   CreatedKeyDto,
   KeyDto,
   RotateKeyDto,
-  WaitQueryDto,
 } from './keys.dto.js';
 import { toChanges, toKeyDto, toSettings } from './keys.presenter.js';
 

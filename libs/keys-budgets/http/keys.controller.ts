@@ -6,12 +6,13 @@ import {
   CurrentPrincipal,
   ListQueryDto,
   Require,
+  WaitQueryDto,
   type AdminPrincipal,
   type ChangeRequest,
 } from '#libs/http/index.js';
 import { KeyAdmin } from '../key-admin.js';
 import { KeyAnswers } from './key-answers.js';
-import { CreatedKeyDto, CreateKeyDto, KeyDto, KeyListDto, UpdateKeyDto, WaitQueryDto } from './keys.dto.js';
+import { CreatedKeyDto, CreateKeyDto, KeyDto, KeyListDto, UpdateKeyDto } from './keys.dto.js';
 import { toChanges, toSettings } from './keys.presenter.js';
 
 const ifMatch = { name: 'If-Match', required: false, description: 'ETag of the key; 409 when it was changed since' };

@@ -85,7 +85,10 @@ class KeyFieldsDto {
   @IsMetadata()
   metadata?: Record<string, string>;
 
-  @ApiPropertyOptional({ type: [BudgetDto], description: 'what its calls may spend; all that apply are checked together' })
+  @ApiPropertyOptional({
+    type: [BudgetDto],
+    description: 'what its calls may spend; all that apply are checked together',
+  })
   @ValidateIf(isGiven)
   @IsArray()
   @ArrayMaxSize(MOST_BUDGETS)
@@ -182,14 +185,6 @@ export class BulkKeysDto {
   reason?: string | null;
 }
 
-/** `?wait=applied`: answer when every living replica has taken the change over (5 s at most). */
-export class WaitQueryDto {
-  @ApiPropertyOptional({ enum: ['applied'] })
-  @IsOptional()
-  @IsIn(['applied'])
-  wait?: 'applied';
-}
-
 /** A virtual key without its secret. */
 export class KeyDto {
   @ApiProperty()
@@ -258,16 +253,30 @@ export class KeyDto {
   @ApiProperty({ type: String, format: 'date-time', nullable: true })
   rotated_at!: string | null;
 
-  @ApiProperty({ type: String, format: 'date-time', nullable: true, description: 'until then the old secret works too' })
+  @ApiProperty({
+    type: String,
+    format: 'date-time',
+    nullable: true,
+    description: 'until then the old secret works too',
+  })
   previous_key_until!: string | null;
 
   @ApiProperty({ type: String, nullable: true, description: 'id of the token or session that made it' })
   created_by!: string | null;
 
-  @ApiProperty({ type: String, format: 'date-time', nullable: true, description: 'to the minute; null: never, or unknown' })
+  @ApiProperty({
+    type: String,
+    format: 'date-time',
+    nullable: true,
+    description: 'to the minute; null: never, or unknown',
+  })
   last_used_at!: string | null;
 
-  @ApiProperty({ type: String, nullable: true, description: 'what its calls cost in all, decimal USD; null: not known here' })
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description: 'what its calls cost in all, decimal USD; null: not known here',
+  })
   spent_usd!: string | null;
 }
 

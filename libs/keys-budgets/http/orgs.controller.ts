@@ -6,12 +6,12 @@ import {
   CurrentPrincipal,
   ListQueryDto,
   Require,
+  WaitQueryDto,
   type AdminPrincipal,
   type ChangeRequest,
 } from '#libs/http/index.js';
 import { answerVersion, RegistryWriter } from '#libs/registry/index.js';
 import { OrgAdmin } from '../org-admin.js';
-import { WaitQueryDto } from './keys.dto.js';
 import { OrgDto, OrgListDto, UpdateOrgDto } from './owners.dto.js';
 import { toOrgChanges, toOrgDto } from './owners.presenter.js';
 

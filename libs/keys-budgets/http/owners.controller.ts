@@ -19,6 +19,7 @@ import {
   CurrentPrincipal,
   ListQueryDto,
   Require,
+  WaitQueryDto,
   type AdminPrincipal,
   type ChangeRequest,
 } from '#libs/http/index.js';
@@ -26,7 +27,6 @@ import { answerVersion, RegistryWriter } from '#libs/registry/index.js';
 import { invalid } from '../invalid.js';
 import { OwnerAdmin } from '../owner-admin.js';
 import type { OwnerKind } from '../owner-document.js';
-import { WaitQueryDto } from './keys.dto.js';
 import {
   CreateOwnerDto,
   DeletedOwnerDto,

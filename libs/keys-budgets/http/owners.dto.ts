@@ -1,9 +1,18 @@
 import { ApiHideProperty, ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { ArrayMaxSize, ArrayMinSize, IsArray, IsIn, IsObject, IsOptional, ValidateIf, ValidateNested } from 'class-validator';
+import {
+  ArrayMaxSize,
+  ArrayMinSize,
+  IsArray,
+  IsIn,
+  IsObject,
+  IsOptional,
+  ValidateIf,
+  ValidateNested,
+} from 'class-validator';
+import { WaitQueryDto } from '#libs/http/index.js';
 import { MOST_BUDGETS, WEEK_STARTS, WEEKDAYS, type WeekStart } from '#libs/platform/config.js';
 import { BudgetDto, isGiven, isGivenAndNotNull, LimitsDto } from './governance.dto.js';
-import { WaitQueryDto } from './keys.dto.js';
 import {
   IsLabel,
   IsMetadata,
@@ -39,7 +48,10 @@ class OwnerFieldsDto extends BudgetedDto {
   @IsMetadata()
   metadata?: Record<string, string>;
 
-  @ApiPropertyOptional({ type: [String], description: 'what its keys may use at most: names or globs; default all. Not for tags' })
+  @ApiPropertyOptional({
+    type: [String],
+    description: 'what its keys may use at most: names or globs; default all. Not for tags',
+  })
   @ValidateIf(isGiven)
   @IsArray()
   @ArrayMinSize(1, { message: 'must not be empty: leave it out to allow all' })

@@ -7,13 +7,13 @@ import {
   isWithin,
   ListQueryDto,
   Require,
+  WaitQueryDto,
   type AdminPrincipal,
   type ChangeRequest,
 } from '#libs/http/index.js';
 import { AppError } from '#libs/platform/errors.js';
 import { answerVersion, RegistryWriter } from '#libs/registry/index.js';
 import { TokenAdmin, type TokenView } from '../token-admin.js';
-import { WaitQueryDto } from './keys.dto.js';
 import { toInstant } from './keys.presenter.js';
 import { CreatedTokenDto, CreateTokenDto, TokenDto, TokenListDto } from './tokens.dto.js';
 

@@ -20,17 +20,19 @@ export class Alerts1760000000006 implements MigrationInterface {
       )`);
     await runner.query(`CREATE INDEX alert_events_waiting ON alert_events (id) WHERE NOT fanned_out`);
     await runner.query(`CREATE INDEX alert_events_org ON alert_events (org_id, id DESC)`);
+    // leased_until: somebody is sending it; when that is over and it is still pending, whoever sent it is dead.
     await runner.query(`
       CREATE TABLE alert_deliveries (
-        event_id    uuid NOT NULL REFERENCES alert_events ON DELETE CASCADE,
-        org_id      text NOT NULL,
-        webhook_id  text NOT NULL,
-        state       text NOT NULL CHECK (state IN ('pending', 'delivered', 'failed', 'dropped')),
-        attempts    integer NOT NULL DEFAULT 0,
-        next_at     timestamptz NOT NULL DEFAULT now(),
-        tried_at    timestamptz,
-        last_status integer,
-        last_error  text,
+        event_id     uuid NOT NULL REFERENCES alert_events ON DELETE CASCADE,
+        org_id       text NOT NULL,
+        webhook_id   text NOT NULL,
+        state        text NOT NULL CHECK (state IN ('pending', 'delivered', 'failed', 'dropped')),
+        attempts     integer NOT NULL DEFAULT 0,
+        next_at      timestamptz NOT NULL DEFAULT now(),
+        leased_until timestamptz,
+        tried_at     timestamptz,
+        last_status  integer,
+        last_error   text,
         PRIMARY KEY (event_id, webhook_id)
       )`);
     await runner.query(`CREATE INDEX alert_deliveries_due ON alert_deliveries (next_at) WHERE state = 'pending'`);

@@ -50,6 +50,18 @@ export const MATRIX: readonly (readonly [method: string, path: string, viewer: b
   ['HEAD', '/api/spend', true],
   ['GET', '/api/spend/export?format=focus', true],
   ['HEAD', '/api/spend/export?format=focus', true],
+  ['GET', '/api/alerts', true],
+  ['HEAD', '/api/alerts', true],
+  ['GET', '/api/webhooks', true],
+  ['HEAD', '/api/webhooks', true],
+  ['POST', '/api/webhooks', false],
+  ['GET', '/api/webhooks/hook_x', true],
+  ['HEAD', '/api/webhooks/hook_x', true],
+  ['PATCH', '/api/webhooks/hook_x', false],
+  ['DELETE', '/api/webhooks/hook_x', false],
+  ['POST', '/api/webhooks/hook_x/test', false],
+  ['GET', '/api/webhooks/hook_x/deliveries', true],
+  ['HEAD', '/api/webhooks/hook_x/deliveries', true],
 ];
 /** Everything that needs no credential; a reviewer reads the reasons beside `@Public`. */
 export const OPEN: readonly (readonly [method: string, path: string])[] = [

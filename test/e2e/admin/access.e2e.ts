@@ -37,7 +37,7 @@ describe('who may call the admin side', () => {
     const written = [
       ...MATRIX.map(
         ([method, path]) =>
-          `${method} ${path.replace(/\/(key|tok|req|org|team|user|app|tag|price)_[^/]+|\?.*/, (part) => (part[0] === '?' ? '' : '/:id'))}`,
+          `${method} ${path.replace(/\/(key|tok|req|org|team|user|app|tag|price|hook)_[^/]+|\?.*/, (part) => (part[0] === '?' ? '' : '/:id'))}`,
       ),
       ...OPEN.map(([method, path]) => `${method} ${path}`),
       'GET /metrics',

@@ -18,6 +18,7 @@ import type { DataPlane } from './data-plane.js';
 import { HeldBytes } from './held-bytes.js';
 import type { Snapshot } from './snapshot.js';
 import { ProxyMetrics } from './proxy-metrics.js';
+import type { AlertSink } from './tell-refusal.js';
 import { UnpricedCalls } from './unpriced-calls.js';
 import { UpstreamPools } from './upstream-pools.js';
 
@@ -30,6 +31,7 @@ export interface DataPlaneParts {
   /** Secret under which virtual keys are hashed. */
   readonly pepper: KeyObject;
   readonly budgets: CallBudgets;
+  readonly alerts: AlertSink;
   readonly bodies: BodySink | null;
   readonly limiter: Limiter;
   readonly demo: DemoAddress | null;
@@ -66,6 +68,7 @@ export class DataPlaneRunner {
       pools: new UpstreamPools(() => this.#egress),
       budgets: parts.budgets,
       budgetSets: new BudgetSets(parts.budgets),
+      alerts: parts.alerts,
       bodies: live.archive.bodies ? parts.bodies : null,
       heldCaptures: new HeldBytes(MAX_CAPTURED_BYTES),
       bodyLimitBytes: config.boot.bodyLimitBytes,

@@ -8,6 +8,7 @@ import type { DrainRoom } from './client-gone.js';
 import type { HeldBytes } from './held-bytes.js';
 import type { ProxyMetrics } from './proxy-metrics.js';
 import type { Snapshot } from './snapshot.js';
+import type { AlertSink } from './tell-refusal.js';
 import type { UnpricedCalls } from './unpriced-calls.js';
 import type { UpstreamPools } from './upstream-pools.js';
 
@@ -23,6 +24,7 @@ export interface DataPlane {
   /** Money of calls, and their rows. */
   readonly budgets: CallBudgets;
   readonly budgetSets: BudgetSets;
+  readonly alerts: AlertSink;
   /** `null`: bodies are not archived. */
   bodies: BodySink | null;
   /** Answers being captured for the archive: beyond the bound a call's bodies are not archived. */

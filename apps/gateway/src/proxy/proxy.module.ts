@@ -1,4 +1,5 @@
 import { Module, type OnApplicationShutdown } from '@nestjs/common';
+import { AlertQueue, PostgresAlertOutbox } from '#libs/alerts/index.js';
 import { readPepper, RedisLimitCounters, SharedLimiter } from '#libs/keys-budgets/index.js';
 import { observeBodies, RedisBodySink } from '#libs/ledger/index.js';
 import { newId } from '#libs/platform/ids.js';
@@ -57,10 +58,12 @@ async function startDataPlane(
   const demo = await startDemoProvider();
   const pepper = await readPepper(source, 'key');
   const { budgets } = money;
-  const runner = new DataPlaneRunner({ settings, feed, pepper, budgets, bodies, limiter, demo, log });
+  const alerts = new AlertQueue(new PostgresAlertOutbox(source), log.child({ part: 'alerts' }));
+  const runner = new DataPlaneRunner({ settings, feed, pepper, budgets, alerts, bodies, limiter, demo, log });
   return new DataPlaneLife(runner, async () => {
     await money.close();
     await bodies.close(FLUSH_DEADLINE_MS);
+    await alerts.close();
     limiter.stop();
     for (const redis of [carrier, counters]) redis.disconnect();
     await demo.stop();

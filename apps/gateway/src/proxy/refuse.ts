@@ -2,6 +2,7 @@ import { BudgetRefusal, LimitRefusal } from '#libs/keys-budgets/index.js';
 import { AppError } from '#libs/platform/errors.js';
 import type { DataPlane } from './data-plane.js';
 import type { Exchange } from './exchange.js';
+import { tellRefusal } from './tell-refusal.js';
 import { limitHeaders, ownHeaders, refusedBudgetHeaders } from './response-headers.js';
 
 /** Ends a request that made no upstream call: the error in the dialect of its route. */
@@ -10,6 +11,7 @@ export function refuse(exchange: Exchange, plane: DataPlane, error: unknown): vo
   if (known.code === 'internal')
     plane.log.error({ err: error, requestId: exchange.id }, 'a stage of the data plane failed');
   plane.metrics.refused(exchange.endpoint.route, known.code);
+  if (known instanceof BudgetRefusal) tellRefusal(plane.alerts, exchange.key, known);
   abandon(exchange, plane);
   answerError(exchange, plane, known);
 }

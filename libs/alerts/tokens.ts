@@ -1,0 +1,2 @@
+/** Nest token of the `AlertOutbox`. */
+export const ALERT_OUTBOX = Symbol('AlertOutbox');
