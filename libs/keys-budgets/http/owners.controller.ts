@@ -40,6 +40,7 @@ import { toOwnerChanges, toOwnerDto, toOwnerSettings } from './owners.presenter.
 const ifMatch = { name: 'If-Match', required: false, description: 'ETag; 409 when it was changed since' };
 
 /** The controllers of teams, users, apps and tags differ in their path and their permission. */
+// oxlint-disable-next-line max-lines-per-function -- a class of short methods, made once per kind for its decorators
 function ownersController(kind: OwnerKind, plural: 'teams' | 'users' | 'apps' | 'tags'): Type<object> {
   @ApiTags(plural)
   @Controller(`api/${plural}`)

@@ -390,15 +390,13 @@ describe('what has no effect in this version', () => {
   });
 
   it('CFG-1: budgets, limits and owners have one: nothing is said', () => {
-    const yaml = [
-      'org: { time_zone: Europe/Berlin, budgets: [{ limit_usd: 1, period: monthly }] }',
-      'teams: { t: { budgets: [{ limit_usd: 1, period: daily }], limits: { rpm: 1 } } }',
-      'users: { ada@example.com: {} }',
-      'apps: { portal: {} }',
-      'tags: { nightly: { budgets: [{ limit_usd: 1, period: lifetime }] } }',
-      'models: { m: { target: demo/echo, limits: { tpm: 5 } } }',
-      'keys: [{ name: a, key: 0123456789-abcdefghij, team: t, user: ada@example.com, app: portal, limits: { rpm: 1 } }]',
-    ].join('\n');
+    const yaml = `org: { time_zone: Europe/Berlin, budgets: [{ limit_usd: 1, period: monthly }] }
+teams: { t: { budgets: [{ limit_usd: 1, period: daily }], limits: { rpm: 1 } } }
+users: { ada@example.com: {} }
+apps: { portal: {} }
+tags: { nightly: { budgets: [{ limit_usd: 1, period: lifetime }] } }
+models: { m: { target: demo/echo, limits: { tpm: 5 } } }
+keys: [{ name: a, key: 0123456789-abcdefghij, team: t, user: ada@example.com, app: portal, limits: { rpm: 1 } }]`;
     expect(loaded(yaml).warnings).toEqual([]);
   });
 });

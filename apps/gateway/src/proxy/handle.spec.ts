@@ -1,6 +1,7 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
-import type { KeyRecord } from '#libs/keys-budgets/index.js';
+import { setImmediate as turn } from 'node:timers/promises';
+import { OwnerIndex, type KeyRecord } from '#libs/keys-budgets/index.js';
 import { Secret } from '#libs/platform/secret.js';
 import { compileProvider, type Provider } from '#libs/providers/index.js';
 import { ModelIndex } from '#libs/routing/index.js';
@@ -15,7 +16,11 @@ const key: KeyRecord = {
   name: 'test',
   orgId: 'org_default',
   team: null,
+  user: null,
+  app: null,
   tags: [],
+  budgets: [],
+  limits: [],
   expiresAtMs: null,
   status: 'active',
   source: 'api',
@@ -31,9 +36,11 @@ const openai = compileProvider(
     apiKey: new Secret('sk-upstream-secret'),
     apiVersion: null,
     streamUsage: true,
+    defaultTier: null,
     headers: {},
     models: [],
     timeouts: { connectMs: 1, firstByteMs: 1, idleMs: 1, totalMs: 1 },
+    clientGone: { action: 'cancel', maxBytes: 0, maxMs: 0 },
   },
   null,
 ) as Provider;
@@ -42,11 +49,16 @@ const snapshot: Snapshot = {
   version: 1,
   keys: { find: (presented: string) => (presented === 'good' ? key : null) } as Snapshot['keys'],
   models: new ModelIndex([], [openai], () => []),
-  priceOverrides: [],
+  owners: OwnerIndex.empty,
+  modelLimits: new Map(),
+  priceOverrides: { of: () => [] },
+  refusesUnpriced: false,
 };
 
+const ADMITTED = { ok: true, written: Promise.resolve(true), boundNanos: 0 };
+
 /** What became of one call under a state of the process: its answer's status, the code counted, and how often it was sent on. */
-function outcomeOf(state: { readonly isBlind: boolean; readonly hasRoom: boolean }) {
+async function outcomeOf(state: { readonly isBlind?: boolean; readonly admission?: object }) {
   const request = new IncomingMessage(new Socket());
   const headers = { authorization: 'Bearer good' };
   Object.assign(request, { url: '/v1/chat/completions', headers, rawHeaders: Object.entries(headers).flat() });
@@ -54,30 +66,36 @@ function outcomeOf(state: { readonly isBlind: boolean; readonly hasRoom: boolean
   const refused: string[] = [];
   let dispatched = 0;
   const plane = {
-    isBlind: () => state.isBlind,
-    usage: { hasRoom: () => state.hasRoom, record: () => {} },
+    isBlind: () => state.isBlind ?? false,
+    budgetSets: { of: () => ({ hasHard: false }) },
+    budgets: { admit: () => state.admission ?? ADMITTED, cancel: () => {}, tightest: () => null },
     metrics: { refused: (_route: string, code: string) => refused.push(code) },
     active: { size: 0, add: () => {}, delete: () => {} },
     bodies: null,
     pools: { of: () => ({ dispatch: () => dispatched++ }) },
+    log: { error: () => {} },
   } as unknown as DataPlane;
   const body = Buffer.from('{"model":"openai/gpt-5-mini","messages":[]}');
   handle(new Exchange(endpointOf('POST', '/v1/chat/completions')!, request, response, body, snapshot), plane);
+  await turn();
   return { status: response.statusCode, refused, dispatched };
 }
 
 describe('handle', () => {
-  it('sends a call on that nothing speaks against', () => {
-    expect(outcomeOf({ isBlind: false, hasRoom: true })).toEqual({ status: 200, refused: [], dispatched: 1 });
+  it('sends a call on that nothing speaks against', async () => {
+    expect(await outcomeOf({})).toEqual({ status: 200, refused: [], dispatched: 1 });
   });
 
-  it('OPS-3: a replica that has not heard of revocations for too long admits nobody', () => {
-    const outcome = outcomeOf({ isBlind: true, hasRoom: true });
+  it('OPS-3: a replica that has not heard of revocations for too long admits nobody', async () => {
+    const outcome = await outcomeOf({ isBlind: true });
     expect(outcome).toEqual({ status: 503, refused: ['store_unavailable'], dispatched: 0 });
   });
 
-  it('OBS-1: a call whose ledger row could not be kept is not sent', () => {
-    const outcome = outcomeOf({ isBlind: false, hasRoom: false });
-    expect(outcome).toEqual({ status: 503, refused: ['overloaded'], dispatched: 0 });
+  it.each([
+    ['cannot be booked', { ok: false, reason: 'store', budget: null }],
+    ['has no intent on the disk', { ...ADMITTED, written: Promise.resolve(false) }],
+  ])('KEY-6: a call that %s is not sent', async (_why, admission) => {
+    const outcome = await outcomeOf({ admission });
+    expect(outcome).toEqual({ status: 503, refused: ['store_unavailable'], dispatched: 0 });
   });
 });
