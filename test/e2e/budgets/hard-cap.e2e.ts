@@ -15,6 +15,7 @@ const KEYS = [
   { name: 'strict', budgets: [lifetime(0.01, 'strict')] },
   { name: 'soft', budgets: [lifetime(0.0001, 'soft')] },
   { name: 'stream', budgets: [lifetime(1, 'clamp')] },
+  { name: 'outgrown', budgets: [lifetime(0.005, 'strict')] },
   { name: 'free' },
   { name: 'both', budgets: [lifetime(1, 'strict')], limits: { rpm: 1 } },
   { name: 'both-poor', budgets: [lifetime(0.0001, 'strict')], limits: { rpm: 2 } },
@@ -217,6 +218,21 @@ describe('what a caller sees of a budget', () => {
     const [row] = await cluster.rowsOnce('stream', 1);
     expect(row).toMatchObject({ state: 'settled', cost: cluster.upstream.billedNanos });
   });
+
+  it('KEY-4: a stream whose provider honours no maximum gets more money while there is some, then it is ended', async () => {
+    const rich = await cluster.chat('stream', 'endless=1500', { stream: true, maxTokens: 100 });
+    expect(await rich.text()).toMatch(/data: \[DONE\]\s*$/);
+    const grown = (await cluster.rowsOnce('stream', 2)).at(-1);
+    // four pieces a token are nothing unusual; 1,500 take three times what was set aside at first
+    expect(grown?.bound).toBeGreaterThan(3_000_000);
+    const poor = await cluster.chat('outgrown', 'endless=20000', { stream: true, maxTokens: 100 });
+    const text = await poor.text();
+    expect(text).not.toContain('[DONE]');
+    expect(text).toContain('"code":"insufficient_quota"');
+    const [row] = await cluster.rowsOnce('outgrown', 1);
+    expect(row).toMatchObject({ state: 'unknown', cost: row?.bound });
+    expect(row?.cost).toBeLessThanOrEqual(0.005 * NANOS);
+  }, 30_000);
 
   it('KEY-4: rate limit and budget are taken together or not at all', async () => {
     expect(await statusOf(cluster.chat('both', 'hi', { maxTokens: 10 }))).toBe(200);

@@ -1,7 +1,7 @@
 import type { Budgets, BudgetSet, KeyRecord } from '#libs/keys-budgets/index.js';
 
 /** What the stages need of the budgets of this process: money set aside, and one row per call. */
-export type CallBudgets = Pick<Budgets, 'compile' | 'admit' | 'settle' | 'cancel' | 'tightest' | 'isReady'>;
+export type CallBudgets = Pick<Budgets, 'compile' | 'admit' | 'extend' | 'settle' | 'cancel' | 'tightest' | 'isReady'>;
 
 /** The budgets of each key, compiled when it is first used. A key that changes is another record, with another set. */
 export class BudgetSets {
