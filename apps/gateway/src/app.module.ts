@@ -1,10 +1,10 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import { KeysModule, type Declared, type KeyUses } from '#libs/keys-budgets/index.js';
-import { LedgerModule, PostgresKeyUse } from '#libs/ledger/index.js';
+import { KeysModule, type BudgetSums, type Declared, type KeyUses } from '#libs/keys-budgets/index.js';
+import { LedgerModule, PostgresBudgetSums, PostgresKeyUse } from '#libs/ledger/index.js';
 import type { Logger } from '#libs/platform/logger.js';
 import { PriceAdminModule, type PriceSources } from '#libs/price-admin/index.js';
 import { RegistryModule } from '#libs/registry/index.js';
-import { POSTGRES, StoresModule, type StoreUrls } from '#libs/stores/index.js';
+import { POSTGRES, REDIS, StoresModule, type StoreUrls } from '#libs/stores/index.js';
 import { AdminModule } from './admin/admin.module.js';
 import { LIVE_SETTINGS, type LiveSettings } from './live-settings.js';
 import { ProcessModule } from './process.module.js';
@@ -29,6 +29,7 @@ export class AppModule {
           live.live,
     };
     const keyUses = { inject: [POSTGRES], useFactory: keyUsesOf };
+    const budgetSums = { inject: [POSTGRES, REDIS], useFactory: budgetSumsOf };
     const priceSources = {
       imports: [ProxyModule],
       inject: [LIVE_SETTINGS, DataPlaneRunner],
@@ -44,7 +45,7 @@ export class AppModule {
         ProcessModule.forRoot(settings, log),
         StoresModule.forRoot(urls, { role: 'app', postgres: { poolSize: 10, applicationName: 'smartflow-gateway' } }),
         RegistryModule.forRoot(log),
-        KeysModule.forRoot({ declared, keyUses }),
+        KeysModule.forRoot({ declared, keyUses, budgetSums }),
         LedgerModule.forRoot({
           logger: log,
           archiveRetentionDays: () => settings.live.archive.retentionDays,
@@ -57,6 +58,9 @@ export class AppModule {
     };
   }
 }
+
+type SumsArgs = ConstructorParameters<typeof PostgresBudgetSums>;
+const budgetSumsOf = (...stores: SumsArgs): BudgetSums => new PostgresBudgetSums(...stores);
 
 /** The ledger's knowledge of keys, in the form in which the keys' API asks for it. */
 function keyUsesOf(source: ConstructorParameters<typeof PostgresKeyUse>[0]): KeyUses {
