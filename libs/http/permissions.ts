@@ -22,6 +22,7 @@ export const PERMISSIONS = {
   'apps:write': ADMIN,
   'tags:read': READERS,
   'tags:write': ADMIN,
+  'budgets:read': READERS,
   'tokens:read': READERS,
   'tokens:write': ADMIN,
   'spend:read': READERS,

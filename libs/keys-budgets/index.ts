@@ -23,6 +23,7 @@ export {
   CounterStoreUnfitError,
   RedisBudgetCounters,
 } from './budgets/store/budget-counters.redis.js';
+export type { BudgetSums } from './budget-listing.js';
 export { FileKeySecrets, type ResolvedFileKey } from './file-key-secrets.js';
 export { KeyAdmin, type Declared } from './key-admin.js';
 export { compileKeys, MAX_KEY_LENGTH, MIN_KEY_LENGTH, type KeyIndex, type KeyRecord } from './key-index.js';

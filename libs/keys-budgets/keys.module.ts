@@ -2,6 +2,8 @@ import { Module, type DynamicModule, type FactoryProvider, type OnApplicationShu
 import { systemClock } from '#libs/platform/clock.js';
 import { REGISTRY_FEED, RegistryWriter, type RegistryFeed } from '#libs/registry/index.js';
 import { createRedis, POSTGRES, redisReady, STORE_URLS, type StoreUrls } from '#libs/stores/index.js';
+import type { BudgetSums } from './budget-listing.js';
+import { BUDGET_SUMS, BudgetsController, DECLARED } from './http/budgets.controller.js';
 import { KEY_USES, KeyAnswers } from './http/key-answers.js';
 import { KeyActionsController } from './http/key-actions.controller.js';
 import { KeysController } from './http/keys.controller.js';
@@ -28,9 +30,9 @@ export interface KeysModuleOptions {
   readonly declared: From<Declared>;
   /** Where the use of keys is kept. */
   readonly keyUses: From<KeyUses>;
+  /** Where what was spent is summed up. */
+  readonly budgetSums: From<BudgetSums>;
 }
-
-const DECLARED = Symbol('DECLARED');
 
 /** A connection of its own: the hot path's gives up after 50 ms, which is too soon for a person who signs in. */
 class SessionStore implements OnApplicationShutdown {
@@ -69,14 +71,22 @@ const makeLinks = async (postgres: Postgres) =>
  */
 @Module({})
 export class KeysModule {
-  static forRoot({ declared, keyUses }: KeysModuleOptions): DynamicModule {
+  static forRoot({ declared, keyUses, budgetSums }: KeysModuleOptions): DynamicModule {
     return {
       module: KeysModule,
       global: true,
-      controllers: [KeyActionsController, KeysController, OrgsController, ...OWNER_CONTROLLERS, TokensController],
+      controllers: [
+        BudgetsController,
+        KeyActionsController,
+        KeysController,
+        OrgsController,
+        ...OWNER_CONTROLLERS,
+        TokensController,
+      ],
       providers: [
         { provide: DECLARED, ...declared },
         { provide: KEY_USES, ...keyUses },
+        { provide: BUDGET_SUMS, ...budgetSums },
         KeyAnswers,
         { provide: KeyAdmin, inject: [RegistryWriter, REGISTRY_FEED, DECLARED, POSTGRES], useFactory: makeKeyAdmin },
         { provide: OwnerAdmin, inject: [RegistryWriter, REGISTRY_FEED, DECLARED], useFactory: makeOwnerAdmin },

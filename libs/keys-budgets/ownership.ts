@@ -1,9 +1,5 @@
 import type { BudgetConfig, LimitsConfig } from '#libs/platform/config.js';
-import {
-  MOST_BUDGETS_OF_A_CALL,
-  type BudgetDefinition,
-  type BudgetScope,
-} from './budgets/budget-definition.js';
+import { MOST_BUDGETS_OF_A_CALL, type BudgetDefinition, type BudgetScope } from './budgets/budget-definition.js';
 import type { LimitScope } from './limits/limit-scope.js';
 import type { OrgSettings, Owner, OwnerIndex } from './owner-index.js';
 
@@ -69,14 +65,15 @@ export function limitScopesOf(owners: OwnerIndex, key: OwnedKey): readonly Limit
   return scopes.filter(({ limits }) => limits.rpm !== null || limits.tpm !== null || limits.maxParallel !== null);
 }
 
-interface BudgetOwner {
+export interface BudgetOwner {
   readonly scope: BudgetScope;
   /** A key's id, an owner's name, the organisation's id. */
   readonly id: string;
   readonly name: string;
 }
 
-function definitionOf(budget: BudgetConfig, owner: BudgetOwner, org: OrgSettings): OwnedBudget {
+/** A budget of somebody as calls are charged to it. */
+export function definitionOf(budget: BudgetConfig, owner: BudgetOwner, org: OrgSettings): OwnedBudget {
   return {
     id: budgetId(owner.scope, owner.id, budget),
     scope: owner.scope,

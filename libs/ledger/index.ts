@@ -1,4 +1,5 @@
 export { PostgresBudgetLedger, type BudgetLedgerOptions, type Patience } from './budgets/budget-ledger.postgres.js';
+export { PostgresBudgetSums } from './budgets/budget-sums.postgres.js';
 export type { RowChanges } from './budgets/commit-rows.postgres.js';
 export { drainRows, type RowDrain } from './budgets/drain-rows.js';
 export type { LedgerRow } from './budgets/ledger-row.js';

@@ -38,6 +38,7 @@ const noSet = { fieldsJson: '[]', hasHard: false } as BudgetSet;
 export const nobodyPays: CallBudgets = {
   compile: () => noSet,
   admit: (request) => new Admission(request, [], request.wantNanos),
+  extend: async () => true,
   settle: () => {},
   cancel: () => {},
   tightest: () => null,

@@ -81,7 +81,7 @@ export function productRow(name: RowName, options: ProductRowOptions): RowStarte
       const { gateway, worker } = await recordedChildren(product.dataDir);
       pin(gateway, PROXY_CORE);
       makeNice(worker);
-      const redis = redisOf(product.dataDir);
+      const redis = redisOf(product.pid);
       for (const { pid, command } of processesNaming(product.dataDir))
         if (command.includes('postgres')) makeNiceTree(pid);
       return {
@@ -99,9 +99,13 @@ export function productRow(name: RowName, options: ProductRowOptions): RowStarte
 }
 
 /** The server on PATH or the bundled one, whichever the product took. */
-function redisOf(dataDir: string): number | null {
-  const found = processesNaming(dataDir).find(({ command }) => /redis-server|valkey|host-main/.test(command));
-  return found?.pid ?? null;
+function redisOf(supervisor: number): number | null {
+  try {
+    const found = execFileSync('pgrep', ['-P', String(supervisor), '-f', 'redis-server|valkey|host-main']);
+    return Number(found.toString().split('\n')[0]) || null;
+  } catch {
+    return null; // none is embedded, or there is no pgrep
+  }
 }
 
 /** The postmaster and its backends; those made later inherit it. */

@@ -1,12 +1,12 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { AlertsModule } from '#libs/alerts/index.js';
-import { KeysModule, OwnerIndex, type Declared, type KeyUses } from '#libs/keys-budgets/index.js';
-import { LedgerModule, PostgresKeyUse, type ZoneOfOrg } from '#libs/ledger/index.js';
+import { KeysModule, OwnerIndex, type BudgetSums, type Declared, type KeyUses } from '#libs/keys-budgets/index.js';
+import { LedgerModule, PostgresBudgetSums, PostgresKeyUse, type ZoneOfOrg } from '#libs/ledger/index.js';
 import { EgressPolicy } from '#libs/platform/egress.js';
 import type { Logger } from '#libs/platform/logger.js';
 import { PriceAdminModule, type PriceSources } from '#libs/price-admin/index.js';
 import { REGISTRY_FEED, RegistryModule, type RegistryFeed } from '#libs/registry/index.js';
-import { POSTGRES, StoresModule, type StoreUrls } from '#libs/stores/index.js';
+import { POSTGRES, REDIS, StoresModule, type StoreUrls } from '#libs/stores/index.js';
 import { AdminModule } from './admin/admin.module.js';
 import { LIVE_SETTINGS, type LiveSettings } from './live-settings.js';
 import { ProcessModule } from './process.module.js';
@@ -33,6 +33,7 @@ export class AppModule {
     const zoneOfOrg = { inject: [REGISTRY_FEED, LIVE_SETTINGS], useFactory: zonesOf };
     const policy = { inject: [LIVE_SETTINGS], useFactory: policyOf };
     const keyUses = { inject: [POSTGRES], useFactory: keyUsesOf };
+    const budgetSums = { inject: [POSTGRES, REDIS], useFactory: budgetSumsOf };
     const priceSources = {
       imports: [ProxyModule],
       inject: [LIVE_SETTINGS, DataPlaneRunner],
@@ -48,7 +49,7 @@ export class AppModule {
         ProcessModule.forRoot(settings, log),
         StoresModule.forRoot(urls, { role: 'app', postgres: { poolSize: 10, applicationName: 'smartflow-gateway' } }),
         RegistryModule.forRoot(log),
-        KeysModule.forRoot({ declared, keyUses }),
+        KeysModule.forRoot({ declared, keyUses, budgetSums }),
         LedgerModule.forRoot({
           logger: log,
           archiveRetentionDays: () => settings.live.archive.retentionDays,
@@ -73,6 +74,8 @@ function zonesOf(feed: RegistryFeed, settings: LiveSettings): ZoneOfOrg {
 function policyOf(settings: LiveSettings): () => EgressPolicy {
   return () => new EgressPolicy(settings.live.egressAllow);
 }
+type SumsArgs = ConstructorParameters<typeof PostgresBudgetSums>;
+const budgetSumsOf = (...stores: SumsArgs): BudgetSums => new PostgresBudgetSums(...stores);
 
 /** The ledger's knowledge of keys, in the form in which the keys' API asks for it. */
 function keyUsesOf(source: ConstructorParameters<typeof PostgresKeyUse>[0]): KeyUses {

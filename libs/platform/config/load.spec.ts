@@ -1,12 +1,12 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import os from 'node:os';
 import { join } from 'node:path';
 import type { SmartflowConfig } from './config.js';
 import { loadConfig, type LoadRequest, type LoadResult } from './load.js';
 
 let cwd: string;
 beforeEach(() => {
-  cwd = mkdtempSync(join(tmpdir(), 'sf-config-'));
+  cwd = mkdtempSync(join(os.tmpdir(), 'sf-config-'));
 });
 afterEach(() => rmSync(cwd, { recursive: true, force: true }));
 
@@ -385,18 +385,16 @@ describe('what has no effect in this version', () => {
 
   it('the same sentence is said once, at the first line it applies to', () => {
     const yaml = 'keys:\n  - { name: a, cache: {} }\n  - { name: b, cache: {} }';
-    const found = loaded(yaml).warnings.filter((warning) => warning.path.endsWith('cache'));
-    expect(found).toMatchObject([{ path: 'keys[0].cache', line: 2 }]);
+    const ofCache = loaded(yaml).warnings.filter(({ path }) => path.endsWith('cache'));
+    expect(ofCache).toMatchObject([{ path: 'keys[0].cache', line: 2 }]);
   });
 
   it('CFG-1: budgets, limits and owners have one: nothing is said', () => {
-    const yaml = `org: { time_zone: Europe/Berlin, budgets: [{ limit_usd: 1, period: monthly }] }
-teams: { t: { budgets: [{ limit_usd: 1, period: daily }], limits: { rpm: 1 } } }
-users: { ada@example.com: {} }
-apps: { portal: {} }
-tags: { nightly: { budgets: [{ limit_usd: 1, period: lifetime }] } }
-models: { m: { target: demo/echo, limits: { tpm: 5 } } }
-keys: [{ name: a, key: 0123456789-abcdefghij, team: t, user: ada@example.com, app: portal, limits: { rpm: 1 } }]`;
+    const yaml = `{
+org: { time_zone: Europe/Berlin, budgets: [{ limit_usd: 1, period: monthly }] }, users: { ada@example.com: {} }, apps: { p: {} },
+teams: { t: { budgets: [{ limit_usd: 1, period: daily }], limits: { rpm: 1 } } }, models: { m: { target: demo/echo, limits: { tpm: 5 } } },
+tags: { nightly: { budgets: [{ limit_usd: 1, period: lifetime }] } },
+keys: [{ name: a, key: 0123456789-abcdefghij, team: t, user: ada@example.com, app: p, limits: { rpm: 1 } }] }`;
     expect(loaded(yaml).warnings).toEqual([]);
   });
 });

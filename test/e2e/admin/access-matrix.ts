@@ -26,6 +26,8 @@ export const MATRIX: readonly (readonly [method: string, path: string, viewer: b
     ['PATCH', `/api/${kind}s/${kind}_x`, false],
     ['DELETE', `/api/${kind}s/${kind}_x`, false],
   ]),
+  ['GET', '/api/budgets', true],
+  ['HEAD', '/api/budgets', true],
   ['GET', '/api/tokens', true],
   ['HEAD', '/api/tokens', true],
   ['POST', '/api/tokens', false],

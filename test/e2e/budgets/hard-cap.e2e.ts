@@ -15,6 +15,8 @@ const KEYS = [
   { name: 'strict', budgets: [lifetime(0.01, 'strict')] },
   { name: 'soft', budgets: [lifetime(0.0001, 'soft')] },
   { name: 'stream', budgets: [lifetime(1, 'clamp')] },
+  { name: 'outgrown', budgets: [lifetime(0.005, 'strict')] },
+  { name: 'shown', budgets: [lifetime(2, 'clamp')] },
   { name: 'free' },
   { name: 'both', budgets: [lifetime(1, 'strict')], limits: { rpm: 1 } },
   { name: 'both-poor', budgets: [lifetime(0.0001, 'strict')], limits: { rpm: 2 } },
@@ -218,6 +220,21 @@ describe('what a caller sees of a budget', () => {
     expect(row).toMatchObject({ state: 'settled', cost: cluster.upstream.billedNanos });
   });
 
+  it('KEY-4: a stream whose provider honours no maximum gets more money while there is some, then it is ended', async () => {
+    const rich = await cluster.chat('stream', 'endless=1500', { stream: true, maxTokens: 100 });
+    expect(await rich.text()).toMatch(/data: \[DONE\]\s*$/);
+    const grown = (await cluster.rowsOnce('stream', 2)).at(-1);
+    // four pieces a token are nothing unusual; 1,500 take three times what was set aside at first
+    expect(grown?.bound).toBeGreaterThan(3_000_000);
+    const poor = await cluster.chat('outgrown', 'endless=20000', { stream: true, maxTokens: 100 });
+    const text = await poor.text();
+    expect(text).not.toContain('[DONE]');
+    expect(text).toContain('"code":"insufficient_quota"');
+    const [row] = await cluster.rowsOnce('outgrown', 1);
+    expect(row).toMatchObject({ state: 'unknown', cost: row?.bound });
+    expect(row?.cost).toBeLessThanOrEqual(0.005 * NANOS);
+  }, 30_000);
+
   it('KEY-4: rate limit and budget are taken together or not at all', async () => {
     expect(await statusOf(cluster.chat('both', 'hi', { maxTokens: 10 }))).toBe(200);
     const limited = await cluster.chat('both', 'hi', { maxTokens: 10 });
@@ -247,6 +264,43 @@ describe('what a caller sees of a budget', () => {
       expect([refused.status, refused.headers.get('x-smartflow-budget-scope')]).toEqual([429, scope]);
     }
   }, 30_000);
+
+  it('KEY-2: /api/budgets tells what is spent, set aside and left; it is paged and narrowed', async () => {
+    const admin = cluster.products[0] as { url: string; adminToken: string };
+    interface Listed {
+      items: {
+        id: string;
+        owner: string;
+        spent_usd: string;
+        reserved_usd: string;
+        remaining_usd: string;
+        limit_usd: string;
+      }[];
+      nextCursor: string | null;
+    }
+    const list = async (query: string): Promise<Listed> => {
+      const headers = { authorization: `Bearer ${admin.adminToken}` };
+      return (await (await fetch(`${admin.url}/api/budgets${query}`, { headers })).json()) as Listed;
+    };
+    expect(await statusOf(cluster.chat('shown', 'hi', { maxTokens: 100 }))).toBe(200);
+    const [row] = await cluster.rowsOnce('shown', 1);
+    const { items } = await list('?owner=shown');
+    expect(items).toMatchObject([{ id: 'key:key_file_shown:lifetime', owner: 'shown', limit_usd: '2' }]);
+    const nanos = (usd: string | undefined): number => Math.round(Number(usd) * NANOS);
+    expect(nanos(items[0]?.spent_usd)).toBe(row?.cost);
+    const total = nanos(items[0]?.spent_usd) + nanos(items[0]?.reserved_usd) + nanos(items[0]?.remaining_usd);
+    expect(total).toBe(2 * NANOS);
+    const seen: string[] = [];
+    for (let cursor = ''; ;) {
+      const page = await list(`?limit=4${cursor}`);
+      seen.push(...page.items.map(({ id }) => id));
+      if (page.nextCursor === null) break;
+      cursor = `&cursor=${page.nextCursor}`;
+    }
+    expect(new Set(seen).size).toBe(seen.length);
+    expect(seen).toEqual(expect.arrayContaining(['team:poor:lifetime', 'user:ada:lifetime', 'tag:costly:lifetime']));
+    expect((await list('?scope=team')).items.map(({ id }) => id)).toEqual(['team:poor:lifetime']);
+  });
 
   it('KEY-5: a model without a price is refused under a hard budget, and served without one', async () => {
     const refused = await cluster.chat('leaves', 'hi', { model: 'local/unheard-of' });

@@ -15,7 +15,8 @@ interface Asked {
 /**
  * A provider that bills: some of the prompt's bytes as tokens, and a random part of the answer it was allowed. It remembers
  * what it billed: the truth that the budgets are held against. Wishes in the caller's text: `wait=300` ms, `hang`, `all`
- * (an answer as long as allowed), `silent` (no usage is reported).
+ * (an answer as long as allowed), `silent` (no usage is reported), `endless=9000` (a stream of so many pieces, whatever was
+ * allowed; what goes beyond is not in the bill).
  */
 export class PayingUpstream {
   /** Calls that were answered, and what they cost. */
@@ -63,7 +64,8 @@ export class PayingUpstream {
     this.billedNanos += input * INPUT_NANOS + output * OUTPUT_NANOS;
     const silent = text.includes('silent');
     if ((request.url ?? '').includes('messages')) sendMessage(response, silent, input, output);
-    else if (asked.stream === true) sendStream(response, input, output);
+    else if (asked.stream === true)
+      await sendStream(response, input, output, Number(/endless=(\d+)/.exec(text)?.[1] ?? 0));
     else sendCompletion(response, silent, input, output);
   }
 }
@@ -92,14 +94,17 @@ function sendMessage(response: ServerResponse, silent: boolean, input: number, o
   sendJson(response, { id: 'm', type: 'message', role: 'assistant', content, stop_reason: 'end_turn', ...counted });
 }
 
-function sendStream(response: ServerResponse, input: number, output: number): void {
+async function sendStream(response: ServerResponse, input: number, output: number, more: number): Promise<void> {
   response.writeHead(200, { 'content-type': 'text/event-stream' });
   const chunk = (choices: object[], more: object = {}): string =>
     `data: ${JSON.stringify({ id: 'x', object: 'chat.completion.chunk', choices, ...more })}\n\n`;
   response.write(chunk([{ index: 0, delta: { role: 'assistant', content: 'ok' }, finish_reason: null }]));
-  setTimeout(() => {
-    response.write(chunk([{ index: 0, delta: {}, finish_reason: 'stop' }]));
-    response.write(chunk([], { usage: usage(input, output) }));
-    response.end('data: [DONE]\n\n');
-  }, 50);
+  for (let sent = 0; sent < more && !response.destroyed; sent += 100) {
+    response.write(chunk([{ index: 0, delta: { content: ' more' }, finish_reason: null }]).repeat(100));
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  response.write(chunk([{ index: 0, delta: {}, finish_reason: 'stop' }]));
+  response.write(chunk([], { usage: usage(input, output) }));
+  response.end('data: [DONE]\n\n');
 }

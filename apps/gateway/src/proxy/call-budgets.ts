@@ -1,7 +1,8 @@
 import type { Budgets, BudgetSet, KeyRecord } from '#libs/keys-budgets/index.js';
+import { AppError } from '#libs/platform/errors.js';
 
 /** What the stages need of the budgets of this process: money set aside, and one row per call. */
-export type CallBudgets = Pick<Budgets, 'compile' | 'admit' | 'settle' | 'cancel' | 'tightest' | 'isReady'>;
+export type CallBudgets = Pick<Budgets, 'compile' | 'admit' | 'extend' | 'settle' | 'cancel' | 'tightest' | 'isReady'>;
 
 /** The budgets of each key, compiled when it is first used. A key that changes is another record, with another set. */
 export class BudgetSets {
@@ -12,10 +13,22 @@ export class BudgetSets {
     this.#budgets = budgets;
   }
 
-  /** @throws RangeError when its budgets cannot be charged together */
+  /** @throws AppError `internal` when its budgets cannot be charged together, such as too many tags with one each */
   of(key: KeyRecord): BudgetSet {
     let set = this.#sets.get(key);
-    if (set === undefined) this.#sets.set(key, (set = this.#budgets.compile(key.orgId, key.budgets)));
+    if (set === undefined) this.#sets.set(key, (set = this.#compile(key)));
     return set;
+  }
+
+  #compile({ orgId, budgets }: KeyRecord): BudgetSet {
+    try {
+      return this.#budgets.compile(orgId, budgets);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw new AppError('internal', {
+        text: `The budgets of this key cannot be charged: ${error.message}`,
+        cause: error,
+      });
+    }
   }
 }

@@ -5,6 +5,7 @@ import { AppError } from '#libs/platform/errors.js';
 import { newId } from '#libs/platform/ids.js';
 import type { Target } from '#libs/routing/index.js';
 import type { Endpoint } from './endpoints.js';
+import type { Growth } from './outgrowth.js';
 import type { Snapshot } from './snapshot.js';
 
 const NO_BODY = Buffer.alloc(0);
@@ -51,6 +52,8 @@ export class Exchange {
   admission: Admission | null = null;
   /** Output tokens to ask for under a hard budget; `null`: as the request says. */
   maxTokens: number | null = null;
+  /** What the stream may grow to under a hard budget; `null`: it is not watched. */
+  growth: Growth | null = null;
   /** A budget pays for a shorter answer than was asked for. */
   isClamped = false;
   /** The most the call may cost, in nano-dollars, where `estimate` was asked; `null`: not asked, or without bound. */

@@ -1,6 +1,6 @@
 import { BudgetRefusal, type KeyRecord, type Refusal } from '#libs/keys-budgets/index.js';
 import { AppError } from '#libs/platform/errors.js';
-import { affordableTokens, type BoundRefusal, type UpperBound } from '#libs/pricing/index.js';
+import { affordableTokens, costOfTokens, type BoundRefusal, type UpperBound } from '#libs/pricing/index.js';
 import type { Target } from '#libs/routing/index.js';
 import { draftOf } from './call-event.js';
 import type { DataPlane } from './data-plane.js';
@@ -39,6 +39,11 @@ export async function reserve(
   exchange.whenClientGone = 'drain'; // else a caller that leaves costs its budget the whole bound
   exchange.isClamped = admission.isClampedFrom(bound.wantNanos);
   exchange.maxTokens = exchange.isClamped ? affordableTokens(bound, admission.boundNanos) : bound.injectedMaxTokens;
+  // several answers at once share no count of pieces
+  if (exchange.stream && !reading.fields.has('n')) {
+    const tokens = exchange.maxTokens ?? bound.maxTokens;
+    exchange.growth = { tokens, againNanos: costOfTokens(bound, tokens) - costOfTokens(bound, 0) };
+  }
 }
 
 function refusalOf({ reason, budget }: Refusal, key: KeyRecord, bound: UpperBound | null): AppError {

@@ -7,6 +7,7 @@ import { AnswerCapture } from './capture.js';
 import type { ClientGoneEnd } from './client-gone.js';
 import type { DataPlane } from './data-plane.js';
 import type { Exchange } from './exchange.js';
+import { OutgrowthWatch } from './outgrowth.js';
 import { answerError } from './refuse.js';
 import { answerHeaders, budgetHeaders, type OutgoingHeaders } from './response-headers.js';
 import { scrub } from './scrub.js';
@@ -22,7 +23,8 @@ const WHOLE_LIMIT_BYTES = 1024 * 1024;
 type Mode = 'whole' | 'events' | 'raw';
 
 /** Why the gateway itself ended a call. */
-export type AbortReason = 'client_gone' | Extract<ErrorCode, 'upstream_timeout' | 'upstream_invalid' | 'draining'>;
+export type AbortReason =
+  'client_gone' | Extract<ErrorCode, 'upstream_timeout' | 'upstream_invalid' | 'draining' | 'budget_exceeded'>;
 
 /**
  * Stage 8: one upstream call, as an undici dispatch handler that writes into the caller's response. No streams and no
@@ -46,6 +48,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   #headers: OutgoingHeaders = {};
   #blocks: SseBlocks | null = null;
   #ends: EndsOfStream | null = null;
+  #outgrowth: OutgrowthWatch | null = null;
   /** Service tier that a header of the answer names. */
   #tier: string | null = null;
   #parts: Buffer[] = [];
@@ -179,6 +182,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
       this.#mode = 'events';
       this.#blocks = new SseBlocks();
       delete this.#headers['content-length'];
+      this.#outgrowth = this.#watchGrowth();
     } else if (exchange.stream && status < 300 && dialect.name === 'gemini') {
       this.#mode = 'raw'; // Gemini streams a JSON array unless asked for SSE
     }
@@ -212,8 +216,20 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
 
   #sendEvents(block: Buffer): void {
     (this.#ends as EndsOfStream).push(block);
+    this.#outgrowth?.push(block);
     const visible = this.#exchange.hideUsageChunk ? withoutUsageChunk(block) : block;
     if (visible.length > 0) this.#write(scrub(visible, this.#credentials));
+  }
+
+  /** Only under a hard budget. */
+  #watchGrowth(): OutgrowthWatch | null {
+    const { growth, admission } = this.#exchange;
+    if (growth === null || admission === null) return null;
+    return new OutgrowthWatch(
+      growth,
+      (moreNanos) => this.#plane.budgets.extend(admission, moreNanos),
+      () => this.abort('budget_exceeded'),
+    );
   }
 
   #sendRaw(chunk: Buffer): void {
