@@ -11,7 +11,15 @@ export type {
 } from './dialect.js';
 export { gemini } from './gemini/gemini.js';
 export { openai } from './openai/openai.js';
-export { responsesToChat } from './openai/responses-to-chat.js';
 export { withoutUsageChunk } from './openai/stream.js';
 export { addField, parseSpan, scanObject, splice, type Edit, type ScannedObject, type Span } from './scan.js';
 export type { TokenUsage } from './usage.js';
+export type { TargetModel } from './translation/target.js';
+export type { TranslatedStream } from './translation/translated-stream.js';
+export {
+  responsesToChat,
+  translatorFor,
+  type Surface,
+  type Translation,
+  type Translator,
+} from './translation/translator.js';

@@ -159,7 +159,8 @@ export class Fields {
 
   /** Lists every field nobody read. */
   rest(): void {
-    for (const name in this.json) if (!this.seen.has(name) && given(this.json[name])) this.dropped.add(this.place(name));
+    for (const name in this.json)
+      if (!this.seen.has(name) && given(this.json[name])) this.dropped.add(this.place(name));
   }
 
   private typed<T>(name: string, type: string, what: string): T | null {

@@ -119,7 +119,8 @@ function readTexts(fields: Fields, name: string): TextPart[] {
   const content = fields.raw(name);
   if (typeof content === 'string') return content === '' ? [] : [text(content)];
   return fields.objects(name).map((block) => {
-    if (block.requiredString('type') !== 'text') throw refuse(block.place('type'), `"${block.place('type')}" must be "text".`);
+    if (block.requiredString('type') !== 'text')
+      throw refuse(block.place('type'), `"${block.place('type')}" must be "text".`);
     return readText(block);
   });
 }
@@ -163,7 +164,9 @@ function readUserBlock(block: Fields): UserPart[] {
 function readResult(block: Fields): ResultPart {
   const content = block.raw('content');
   const parts =
-    typeof content === 'string' ? [text(content)] : block.objects('content').flatMap((inner) => readContentBlock(inner));
+    typeof content === 'string'
+      ? [text(content)]
+      : block.objects('content').flatMap((inner) => readContentBlock(inner));
   const part: ResultPart = {
     kind: 'result',
     callId: block.requiredString('tool_use_id'),

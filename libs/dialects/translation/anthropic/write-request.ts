@@ -56,7 +56,9 @@ function writeTurns(turns: readonly Turn[], dropped: Dropped): Json[] {
   for (const turn of turns) {
     if (turn.role === 'system') continue;
     const content =
-      turn.role === 'user' ? turn.parts.map(writeUserPart) : turn.parts.flatMap((part) => writeAssistantPart(part, dropped));
+      turn.role === 'user'
+        ? turn.parts.map(writeUserPart)
+        : turn.parts.flatMap((part) => writeAssistantPart(part, dropped));
     if (content.length === 0) continue;
     const last = messages.at(-1);
     if (last?.role === turn.role) last.content.push(...content);
@@ -90,7 +92,12 @@ function writeResult(part: ResultPart): Json {
     part.parts.length === 1 && first?.kind === 'text' && first.cache === null
       ? first.text
       : part.parts.map((inner) => (inner.kind === 'text' ? writeText(inner) : writeMedia(inner)));
-  const block = { type: 'tool_result', tool_use_id: safeId(part.callId), content, ...(part.isError ? { is_error: true } : {}) };
+  const block = {
+    type: 'tool_result',
+    tool_use_id: safeId(part.callId),
+    content,
+    ...(part.isError ? { is_error: true } : {}),
+  };
   return marked(block, part.cache);
 }
 
@@ -113,7 +120,8 @@ function writeMedia(part: MediaPart): Json {
     const data = Buffer.from(source.data, 'base64').toString();
     return marked({ type: 'document', source: { type: 'text', media_type: 'text/plain', data }, ...title }, part.cache);
   }
-  const type = source.kind === 'data' ? source.mediaType : (source.mediaType ?? typeOfUrl(source.url) ?? 'application/pdf');
+  const type =
+    source.kind === 'data' ? source.mediaType : (source.mediaType ?? typeOfUrl(source.url) ?? 'application/pdf');
   if (type !== 'application/pdf') throw refuse(part.at, `"${part.at}" must be a PDF or text file for this model.`);
   return marked({ type: 'document', source: writeSource(source), ...title }, part.cache);
 }
@@ -135,8 +143,10 @@ function writeAssistantPart(part: AssistantPart, dropped: Dropped): Json[] {
       return [{ type: 'tool_use', id: safeId(part.id), name: part.name, input: argsObject(part) }];
     case 'thinking':
       // Unsigned or foreign reasoning would be refused.
-      if (part.signature?.by === 'anthropic') return [{ type: 'thinking', thinking: part.text, signature: part.signature.value }];
-      if (part.signature?.by === 'anthropic_redacted') return [{ type: 'redacted_thinking', data: part.signature.value }];
+      if (part.signature?.by === 'anthropic')
+        return [{ type: 'thinking', thinking: part.text, signature: part.signature.value }];
+      if (part.signature?.by === 'anthropic_redacted')
+        return [{ type: 'redacted_thinking', data: part.signature.value }];
       dropped.add(part.at);
       return [];
   }

@@ -29,7 +29,8 @@ export function readGenerateRequest(body: Json, dropped: Dropped): ChatRequest {
     throw refuse('cachedContent', '"cachedContent" names content that Google stores: send it in "contents".');
   const config = fields.object('generationConfig') ?? new Fields({}, 'generationConfig', dropped, true);
   const count = config.number('candidateCount');
-  if (count !== null && count !== 1) throw refuse('generationConfig.candidateCount', 'This model answers once per request.');
+  if (count !== null && count !== 1)
+    throw refuse('generationConfig.candidateCount', 'This model answers once per request.');
   const request: ChatRequest = {
     source: 'gemini',
     model: fields.string('model'),
@@ -110,8 +111,12 @@ function readToolChoice(fields: Fields): Setting<ToolChoice> | null {
   const allowed = calling.strings('allowedFunctionNames');
   calling.rest();
   const known = { AUTO: 'auto', VALIDATED: 'auto', MODE_UNSPECIFIED: 'auto', ANY: 'required', NONE: 'none' } as const;
-  if (!Object.hasOwn(known, mode)) throw refuse(calling.place('mode'), `"${calling.place('mode')}" must be AUTO, ANY, NONE or VALIDATED.`);
-  const value = { mode: known[mode as keyof typeof known], allowed: allowed === null || allowed.length === 0 ? null : allowed };
+  if (!Object.hasOwn(known, mode))
+    throw refuse(calling.place('mode'), `"${calling.place('mode')}" must be AUTO, ANY, NONE or VALIDATED.`);
+  const value = {
+    mode: known[mode as keyof typeof known],
+    allowed: allowed === null || allowed.length === 0 ? null : allowed,
+  };
   return { value, at: calling.at };
 }
 
@@ -131,7 +136,7 @@ class History {
   read(fields: Fields): Turn[] {
     const contents = fields.objects('contents');
     if (contents.length === 0) throw refuse('contents', '"contents" must be a non-empty array.');
-    return contents.map((content) => {
+    const turns = contents.map((content) => {
       const role = content.string('role') ?? 'user';
       if (role !== 'user' && role !== 'model' && role !== 'function')
         throw refuse(content.place('role'), `"${content.place('role')}" must be user or model.`);
@@ -143,6 +148,7 @@ class History {
       content.rest();
       return turn;
     });
+    return joined(turns);
   }
 
   private readUserPart(part: Fields): UserPart[] {
@@ -179,7 +185,8 @@ class History {
     const signature = signatureOf(part);
     const isThought = part.bool('thought') ?? false;
     const call = part.object('functionCall');
-    const parts: AssistantPart[] = call === null ? this.readSaid(part, isThought, signature) : [this.readCall(call, signature)];
+    const parts: AssistantPart[] =
+      call === null ? this.readSaid(part, isThought, signature) : [this.readCall(call, signature)];
     part.rest();
     return parts;
   }
@@ -206,6 +213,35 @@ class History {
     call.rest();
     return { kind: 'call', id, name, args, isCustom: false, signature, at: call.at };
   }
+}
+
+/** Google's SDK keeps a streamed answer as many contents of one piece each: neighbours of the model become one turn again. */
+function joined(turns: readonly Turn[]): Turn[] {
+  const out: Turn[] = [];
+  for (const turn of turns) {
+    const last = out.at(-1);
+    if (turn.role !== 'assistant') out.push(turn);
+    else if (last?.role !== 'assistant') out.push({ role: 'assistant', parts: joinedParts(turn.parts) });
+    else out[out.length - 1] = { role: 'assistant', parts: joinedParts([...last.parts, ...turn.parts]) };
+  }
+  return out;
+}
+
+function joinedParts(parts: readonly AssistantPart[]): AssistantPart[] {
+  const out: AssistantPart[] = [];
+  for (const part of parts) {
+    const last = out.at(-1);
+    if (part.kind === 'text' && last?.kind === 'text') out[out.length - 1] = text(last.text + part.text);
+    else if (
+      part.kind === 'thinking' &&
+      last?.kind === 'thinking' &&
+      last.signature === null &&
+      part.signature?.by !== 'anthropic_redacted'
+    )
+      out[out.length - 1] = { ...part, text: last.text + part.text };
+    else out.push(part);
+  }
+  return out;
 }
 
 function signatureOf(part: Fields): Signature | null {

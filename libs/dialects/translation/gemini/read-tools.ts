@@ -14,7 +14,8 @@ export function readTools(fields: Fields): Tool[] {
 
 function readFunction(fn: Fields): Tool {
   const own = fn.jsonObject('parameters');
-  const schema = fn.jsonObject('parametersJsonSchema') ?? (own === null ? null : schemaOfGemini(own, fn.place('parameters')));
+  const schema =
+    fn.jsonObject('parametersJsonSchema') ?? (own === null ? null : schemaOfGemini(own, fn.place('parameters')));
   const tool: Tool = {
     name: fn.requiredString('name'),
     description: fn.string('description'),

@@ -4,7 +4,14 @@ import type { Json } from '../request-model.js';
 const MAX_DEPTH = 32;
 const TYPES: ReadonlySet<string> = new Set(['STRING', 'NUMBER', 'INTEGER', 'BOOLEAN', 'ARRAY', 'OBJECT', 'NULL']);
 /** Google writes int64 as text. */
-const COUNTS: ReadonlySet<string> = new Set(['maxItems', 'minItems', 'maxLength', 'minLength', 'maxProperties', 'minProperties']);
+const COUNTS: ReadonlySet<string> = new Set([
+  'maxItems',
+  'minItems',
+  'maxLength',
+  'minLength',
+  'maxProperties',
+  'minProperties',
+]);
 
 /**
  * Google's `Schema` (OpenAPI 3.0 with upper-case types) as JSON Schema. What JSON Schema calls the same is passed on.
@@ -48,7 +55,9 @@ function nestedSchema(value: unknown, at: string, depth: number): Json {
 
 function mapObject(value: unknown, at: string, depth: number): Json {
   if (!isObject(value)) throw refuse(at, `"${at}" must be an object.`);
-  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, nestedSchema(one, `${at}.${name}`, depth)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, one]) => [name, nestedSchema(one, `${at}.${name}`, depth)]),
+  );
 }
 
 function typeOf(value: unknown, isNullable: boolean, at: string): unknown {

@@ -33,7 +33,8 @@ function append(contents: Json[], role: string, parts: Json[]): void {
 function namesOfCalls(turns: readonly Turn[]): ReadonlyMap<string, string> {
   const names = new Map<string, string>();
   for (const turn of turns)
-    if (turn.role === 'assistant') for (const part of turn.parts) if (part.kind === 'call') names.set(part.id, part.name);
+    if (turn.role === 'assistant')
+      for (const part of turn.parts) if (part.kind === 'call') names.set(part.id, part.name);
   return names;
 }
 
@@ -116,7 +117,8 @@ class ModelParts {
         const own = part.signature?.by === 'gemini' ? part.signature.value : null;
         if (own !== null) this.signature = own;
         // Only the first of parallel calls carries one.
-        else if (this.signature === null && this.calls === 0 && this.profile.checksSignatures) this.signature = UNSIGNED;
+        else if (this.signature === null && this.calls === 0 && this.profile.checksSignatures)
+          this.signature = UNSIGNED;
         this.calls++;
         const id = this.profile.checksSignatures ? { id: part.id } : {};
         this.out.push({ functionCall: { ...id, name: part.name, args: argsObject(part) }, ...this.signed() });

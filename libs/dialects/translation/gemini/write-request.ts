@@ -37,7 +37,8 @@ function writeTool(tool: Tool, dropped: Dropped): Json {
   if (tool.custom?.format !== undefined) dropped.add('tools[].custom.format');
   const schema = tool.custom === null ? tool.schema : FREE_TEXT;
   // An object without properties is refused here: a function without parameters has no schema.
-  const isEmpty = schema === null || (isObject(schema.properties ?? {}) && Object.keys(schema.properties ?? {}).length === 0);
+  const isEmpty =
+    schema === null || (isObject(schema.properties ?? {}) && Object.keys(schema.properties ?? {}).length === 0);
   return {
     name: tool.name,
     ...(tool.description === null ? {} : { description: tool.description }),
@@ -66,7 +67,8 @@ function writeSettings(config: Json, request: ChatRequest, target: TargetModel, 
   ] as const)
     if (setting !== null) config[name] = setting.value;
   if (request.stop !== null) {
-    if (request.stop.value.length > 5) throw refuse(request.stop.at, `"${request.stop.at}" may hold at most 5 sequences for this model.`);
+    if (request.stop.value.length > 5)
+      throw refuse(request.stop.at, `"${request.stop.at}" may hold at most 5 sequences for this model.`);
     config.stopSequences = request.stop.value;
   }
   // There is no switch for it: a model of Google's may call in parallel.
@@ -103,4 +105,3 @@ function writeThinking(config: Json, request: ChatRequest, profile: GeminiProfil
   const budget = budgetOf(reasoning);
   config.thinkingConfig = { ...(budget === null ? {} : { thinkingBudget: Math.min(budget, 24_576) }), ...shown };
 }
-

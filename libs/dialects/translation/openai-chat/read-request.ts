@@ -23,8 +23,7 @@ export function readChatRequest(body: Json, dropped: Dropped): ChatRequest {
   const fields = new Fields(body, '', dropped);
   const n = fields.number('n');
   if (n !== null && n !== 1) throw refuse('n', '"n" must be 1: this model answers once per request.');
-  if (fields.strings('modalities')?.includes('audio'))
-    throw refuse('modalities', 'This model cannot answer in audio.');
+  if (fields.strings('modalities')?.includes('audio')) throw refuse('modalities', 'This model cannot answer in audio.');
   const streamOptions = fields.object('stream_options');
   const request: ChatRequest = {
     source: 'openai',
@@ -107,7 +106,10 @@ function readMessage(message: Fields, role: string): Turn {
     case 'assistant':
       return { role: 'assistant', parts: readAssistantParts(message) };
     default:
-      throw refuse(message.place('role'), `"${message.place('role')}" must be system, developer, user, assistant or tool.`);
+      throw refuse(
+        message.place('role'),
+        `"${message.place('role')}" must be system, developer, user, assistant or tool.`,
+      );
   }
 }
 
@@ -189,7 +191,10 @@ function readAssistantParts(message: Fields): AssistantPart[] {
   const refusal = message.string('refusal');
   if (refusal !== null) parts.push({ kind: 'refusal', text: refusal });
   if (message.has('function_call'))
-    throw refuse(message.place('function_call'), 'Write calls as "tool_calls": "function_call" has no id to answer to.');
+    throw refuse(
+      message.place('function_call'),
+      'Write calls as "tool_calls": "function_call" has no id to answer to.',
+    );
   for (const call of message.objects('tool_calls')) parts.push(readCall(call));
   message.drop('annotations');
   return parts;
@@ -296,7 +301,8 @@ function readToolChoice(fields: Fields): Setting<ToolChoice> | null {
   const value = fields.raw('tool_choice');
   if (value === undefined) return null;
   const at = 'tool_choice';
-  if (value === 'auto' || value === 'none' || value === 'required') return { value: { mode: value, allowed: null }, at };
+  if (value === 'auto' || value === 'none' || value === 'required')
+    return { value: { mode: value, allowed: null }, at };
   const choice = Fields.of(value, at, fields.dropped);
   const type = choice.requiredString('type');
   if (type === 'function' || type === 'custom') {
@@ -305,7 +311,8 @@ function readToolChoice(fields: Fields): Setting<ToolChoice> | null {
     return { value: { mode: 'required', allowed: [name] }, at };
   }
   const allowed = type === 'allowed_tools' ? choice.object('allowed_tools') : null;
-  if (allowed === null) throw refuse(`${at}.type`, `A tool choice of type "${type.slice(0, 40)}" cannot be sent to this model.`);
+  if (allowed === null)
+    throw refuse(`${at}.type`, `A tool choice of type "${type.slice(0, 40)}" cannot be sent to this model.`);
   return { value: readAllowed(allowed), at };
 }
 
@@ -315,7 +322,9 @@ export function readAllowed(allowed: Fields): ToolChoice {
   const names = allowed.objects('tools').map((tool) => {
     const type = tool.requiredString('type');
     const inner = tool.raw(type);
-    return isObject(inner) ? Fields.of(inner, tool.place(type), tool.dropped).requiredString('name') : tool.requiredString('name');
+    return isObject(inner)
+      ? Fields.of(inner, tool.place(type), tool.dropped).requiredString('name')
+      : tool.requiredString('name');
   });
   return { mode, allowed: names };
 }

@@ -106,10 +106,12 @@ function writePart(part: TextPart | MediaPart): Json {
   }
   if (part.kind === 'audio') {
     const format = source.kind === 'data' ? /^audio\/(?:x-)?(wav|mp3|mpeg)$/.exec(source.mediaType)?.[1] : undefined;
-    if (format === undefined || source.kind !== 'data') throw refuse(part.at, `"${part.at}" must be wav or mp3 data for this model.`);
+    if (format === undefined || source.kind !== 'data')
+      throw refuse(part.at, `"${part.at}" must be wav or mp3 data for this model.`);
     return { type: 'input_audio', input_audio: { data: source.data, format: format === 'mpeg' ? 'mp3' : format } };
   }
-  if (source.kind === 'url') throw refuse(part.at, `"${part.at}" must be sent as data: this model takes no addresses of files.`);
+  if (source.kind === 'url')
+    throw refuse(part.at, `"${part.at}" must be sent as data: this model takes no addresses of files.`);
   const file = source.kind === 'id' ? { file_id: source.id } : { file_data: dataUrl(source) };
   return { type: 'file', file: { ...file, ...nameOf(part) } };
 }
@@ -142,17 +144,27 @@ function writeAssistant(parts: readonly AssistantPart[], dropped: Dropped): Json
 function writeCall(part: CallPart): Json {
   // Servers that speak for Gemini in this dialect want its signature back here.
   const extra =
-    part.signature === null ? {} : { extra_content: { google: { thought_signature: writeSignature(part.signature, 'gemini') } } };
+    part.signature === null
+      ? {}
+      : { extra_content: { google: { thought_signature: writeSignature(part.signature, 'gemini') } } };
   return part.isCustom
     ? { id: part.id, type: 'custom', custom: { name: part.name, input: part.args } }
-    : { id: part.id, type: 'function', function: { name: part.name, arguments: part.args === '' ? '{}' : part.args }, ...extra };
+    : {
+        id: part.id,
+        type: 'function',
+        function: { name: part.name, arguments: part.args === '' ? '{}' : part.args },
+        ...extra,
+      };
 }
 
 function writeTool(tool: Tool, dropped: Dropped): Json {
   if (tool.cache !== null) dropped.add('cache_control');
   const head = { name: tool.name, ...(tool.description === null ? {} : { description: tool.description }) };
   if (tool.custom !== null) {
-    return { type: 'custom', custom: { ...head, ...(isObject(tool.custom.format) ? { format: flatToNested(tool.custom.format) } : {}) } };
+    return {
+      type: 'custom',
+      custom: { ...head, ...(isObject(tool.custom.format) ? { format: flatToNested(tool.custom.format) } : {}) },
+    };
   }
   return {
     type: 'function',
@@ -176,7 +188,10 @@ function writeToolChoice(body: Json, request: ChatRequest): void {
     const only = onlyTool(request);
     const isCustom = request.tools.some((tool) => tool.name === only && tool.custom !== null);
     if (only === null) body.tool_choice = choice.mode;
-    else body.tool_choice = isCustom ? { type: 'custom', custom: { name: only } } : { type: 'function', function: { name: only } };
+    else
+      body.tool_choice = isCustom
+        ? { type: 'custom', custom: { name: only } }
+        : { type: 'function', function: { name: only } };
   }
   if (request.parallelCalls !== null) body.parallel_tool_calls = request.parallelCalls.value;
 }

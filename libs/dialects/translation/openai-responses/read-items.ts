@@ -4,7 +4,12 @@ import { readSignature } from '../signatures.js';
 import type { AssistantPart, MediaPart, ResultPart, TextPart, Turn, UserPart } from '../request-model.js';
 
 /** Records of what OpenAI's hosted tools did; the conversation makes sense without them. */
-const HOSTED: ReadonlySet<string> = new Set(['web_search_call', 'file_search_call', 'tool_search_call', 'code_interpreter_call']);
+const HOSTED: ReadonlySet<string> = new Set([
+  'web_search_call',
+  'file_search_call',
+  'tool_search_call',
+  'code_interpreter_call',
+]);
 
 /**
  * The items of a Responses input as turns. Reasoning, text and calls of one answer are items of their own here and one turn
@@ -31,11 +36,13 @@ export function readItems(items: readonly Fields[]): Turn[] {
         appendResult(turns, readResult(item));
         break;
       default:
-        if (!HOSTED.has(type)) throw refuse(item.place('type'), `Input items of type "${type.slice(0, 40)}" cannot be sent to this model.`);
+        if (!HOSTED.has(type))
+          throw refuse(item.place('type'), `Input items of type "${type.slice(0, 40)}" cannot be sent to this model.`);
         item.dropped.add(`input[].${type}`);
         continue;
     }
-    for (const known of ['id', 'status', 'phase', 'caller', 'internal_chat_message_metadata_passthrough']) item.raw(known);
+    for (const known of ['id', 'status', 'phase', 'caller', 'internal_chat_message_metadata_passthrough'])
+      item.raw(known);
     item.rest();
   }
   return turns;
@@ -86,7 +93,8 @@ function readContent(item: Fields): (TextPart | MediaPart | AssistantPart)[] {
   const allowed = ALLOWED[item.requiredString('role')] as readonly string[];
   return item.objects('content').map((part) => {
     const type = part.requiredString('type');
-    if (!allowed.includes(type)) throw refuse(part.place('type'), `Content of type "${type.slice(0, 40)}" cannot stand here.`);
+    if (!allowed.includes(type))
+      throw refuse(part.place('type'), `Content of type "${type.slice(0, 40)}" cannot stand here.`);
     return type === 'refusal' ? { kind: 'refusal', text: part.requiredString('refusal') } : readPart(part, type);
   });
 }
@@ -98,7 +106,12 @@ function readPart(part: Fields, type: string): TextPart | MediaPart {
     case 'image_url': {
       // chat's form, which Cursor mixes in
       const inner = part.object('image_url');
-      return readImage(part, part.place('image_url.url'), inner?.string('url') ?? null, inner?.string('detail') ?? null);
+      return readImage(
+        part,
+        part.place('image_url.url'),
+        inner?.string('url') ?? null,
+        inner?.string('detail') ?? null,
+      );
     }
     case 'input_file':
       return readFile(part);
@@ -150,7 +163,10 @@ function readResult(item: Fields): ResultPart {
       : item.objects('output').map((part) => {
           const type = part.requiredString('type');
           if (!['input_text', 'output_text', 'text', 'input_image', 'input_file'].includes(type))
-            throw refuse(part.place('type'), `Tool output of type "${type.slice(0, 40)}" cannot be sent to this model.`);
+            throw refuse(
+              part.place('type'),
+              `Tool output of type "${type.slice(0, 40)}" cannot be sent to this model.`,
+            );
           return readPart(part, type);
         });
   item.raw('name');

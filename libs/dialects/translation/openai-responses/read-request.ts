@@ -12,7 +12,8 @@ const STORED: readonly string[] = ['previous_response_id', 'conversation', 'prom
 export function readResponsesRequest(body: Json, dropped: Dropped): ChatRequest {
   const fields = new Fields(body, '', dropped);
   for (const name of STORED)
-    if (fields.has(name)) throw refuse(name, `"${name}" refers to what OpenAI stores: send the whole conversation in "input".`);
+    if (fields.has(name))
+      throw refuse(name, `"${name}" refers to what OpenAI stores: send the whole conversation in "input".`);
   if (fields.bool('background') === true) throw refuse('background', 'Background responses cannot be translated.');
   const textConfig = fields.object('text');
   const streamOptions = fields.object('stream_options');
@@ -37,7 +38,10 @@ export function readResponsesRequest(body: Json, dropped: Dropped): ChatRequest 
     seed: null,
     stop: null,
     user: stringSetting(fields, 'user'),
-    openAiOnly: { ...readOpenAiOnly(fields), ...(textConfig?.has('verbosity') ? { verbosity: textConfig.raw('verbosity') } : {}) },
+    openAiOnly: {
+      ...readOpenAiOnly(fields),
+      ...(textConfig?.has('verbosity') ? { verbosity: textConfig.raw('verbosity') } : {}),
+    },
   };
   fields.drop('truncation', 'disabled');
   fields.drop('max_tool_calls');
@@ -49,7 +53,8 @@ export function readResponsesRequest(body: Json, dropped: Dropped): ChatRequest 
 
 /** Encrypted reasoning is given out by itself; other extras have no counterpart. */
 function dropIncludes(fields: Fields): void {
-  for (const name of fields.strings('include') ?? []) if (name !== 'reasoning.encrypted_content') fields.dropped.add(`include:${name}`);
+  for (const name of fields.strings('include') ?? [])
+    if (name !== 'reasoning.encrypted_content') fields.dropped.add(`include:${name}`);
 }
 
 function readInstructions(fields: Fields): Turn[] {
@@ -113,7 +118,8 @@ function readToolChoice(fields: Fields): Setting<ToolChoice> | null {
   const value = fields.raw('tool_choice');
   if (value === undefined) return null;
   const at = 'tool_choice';
-  if (value === 'auto' || value === 'none' || value === 'required') return { value: { mode: value, allowed: null }, at };
+  if (value === 'auto' || value === 'none' || value === 'required')
+    return { value: { mode: value, allowed: null }, at };
   const choice = Fields.of(value, at, fields.dropped);
   const type = choice.requiredString('type');
   if (type === 'allowed_tools') return { value: readAllowed(choice), at };

@@ -15,9 +15,11 @@ export function writeResponsesRequest(request: ChatRequest, target: TargetModel,
     body.instructions = first.parts.map((part) => part.text).join('\n\n');
     turns.shift();
   }
-  body.input = turns.flatMap((turn) => writeTurn(turn, dropped));
+  const customCalls = customCallsOf(turns);
+  body.input = turns.flatMap((turn) => writeTurn(turn, customCalls, dropped));
   if (turns.length === 0) throw refuse('messages', 'There must be at least one user or assistant message.');
-  if (request.turns.some((turn) => turn.parts.some((part) => 'cache' in part && part.cache !== null))) dropped.add('cache_control');
+  if (request.turns.some((turn) => turn.parts.some((part) => 'cache' in part && part.cache !== null)))
+    dropped.add('cache_control');
   if (request.isStream) body.stream = true;
   const tools = offered(request, dropped);
   if (tools.length > 0) {
@@ -30,20 +32,30 @@ export function writeResponsesRequest(request: ChatRequest, target: TargetModel,
   return body;
 }
 
-function writeTurn(turn: Turn, dropped: Dropped): Json[] {
+/** Ids of the calls whose results are items of another type here. */
+function customCallsOf(turns: readonly Turn[]): ReadonlySet<string> {
+  const ids = turns.flatMap((turn) =>
+    turn.role === 'assistant'
+      ? turn.parts.flatMap((part) => (part.kind === 'call' && part.isCustom ? [part.id] : []))
+      : [],
+  );
+  return new Set(ids);
+}
+
+function writeTurn(turn: Turn, customCalls: ReadonlySet<string>, dropped: Dropped): Json[] {
   switch (turn.role) {
     case 'system': {
       const role = turn.isDeveloper ? 'developer' : 'system';
       return [{ type: 'message', role, content: turn.parts.map((part) => ({ type: 'input_text', text: part.text })) }];
     }
     case 'user':
-      return writeUser(turn.parts, dropped);
+      return writeUser(turn.parts, customCalls, dropped);
     case 'assistant':
       return writeAssistant(turn.parts, dropped);
   }
 }
 
-function writeUser(parts: readonly UserPart[], dropped: Dropped): Json[] {
+function writeUser(parts: readonly UserPart[], customCalls: ReadonlySet<string>, dropped: Dropped): Json[] {
   const items: Json[] = [];
   const rest: Json[] = [];
   for (const part of parts) {
@@ -54,7 +66,8 @@ function writeUser(parts: readonly UserPart[], dropped: Dropped): Json[] {
     if (part.isError) dropped.add(`${part.at}.is_error`);
     const lone = part.parts.length === 1 ? part.parts[0] : undefined;
     const output = lone?.kind === 'text' ? lone.text : part.parts.map(writePart);
-    items.push({ type: 'function_call_output', call_id: part.callId, output });
+    const type = customCalls.has(part.callId) ? 'custom_tool_call_output' : 'function_call_output';
+    items.push({ type, call_id: part.callId, output });
   }
   if (rest.length > 0) items.push({ type: 'message', role: 'user', content: rest });
   return items;
@@ -65,12 +78,18 @@ function writePart(part: TextPart | MediaPart): Json {
   const { source } = part;
   if (part.kind === 'audio') throw refuse(part.at, `"${part.at}": this model takes no audio.`);
   if (part.kind === 'image') {
-    const image = source.kind === 'id' ? { file_id: source.id } : { image_url: source.kind === 'url' ? source.url : dataUrl(source) };
+    const image =
+      source.kind === 'id'
+        ? { file_id: source.id }
+        : { image_url: source.kind === 'url' ? source.url : dataUrl(source) };
     return { type: 'input_image', detail: part.detail ?? 'auto', ...image };
   }
   const name = part.name === null ? {} : { filename: part.name };
-  if (source.kind === 'data') return { type: 'input_file', filename: 'document.pdf', ...name, file_data: dataUrl(source) };
-  return source.kind === 'url' ? { type: 'input_file', file_url: source.url } : { type: 'input_file', file_id: source.id };
+  if (source.kind === 'data')
+    return { type: 'input_file', filename: 'document.pdf', ...name, file_data: dataUrl(source) };
+  return source.kind === 'url'
+    ? { type: 'input_file', file_url: source.url }
+    : { type: 'input_file', file_id: source.id };
 }
 
 function writeAssistant(parts: readonly AssistantPart[], dropped: Dropped): Json[] {
@@ -82,7 +101,8 @@ function writeAssistant(parts: readonly AssistantPart[], dropped: Dropped): Json
       if (item === null) dropped.add(part.at);
       else items.push(item);
     } else if (part.text !== '') {
-      const content = part.kind === 'text' ? { type: 'output_text', text: part.text } : { type: 'refusal', refusal: part.text };
+      const content =
+        part.kind === 'text' ? { type: 'output_text', text: part.text } : { type: 'refusal', refusal: part.text };
       items.push({ type: 'message', role: 'assistant', content: [content] });
     }
   }
@@ -114,7 +134,12 @@ function writeTool(tool: Tool): Json {
     return { type: 'custom', ...head, ...format };
   }
   // `strict` is on by default in this dialect and off in the others.
-  return { type: 'function', ...head, parameters: tool.schema ?? { type: 'object', properties: {} }, strict: tool.isStrict ?? false };
+  return {
+    type: 'function',
+    ...head,
+    parameters: tool.schema ?? { type: 'object', properties: {} },
+    strict: tool.isStrict ?? false,
+  };
 }
 
 function nestedToFlat(format: Json): Json {
