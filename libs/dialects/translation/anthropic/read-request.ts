@@ -252,11 +252,11 @@ function readAssistantBlock(block: Fields): AssistantPart[] {
     case 'thinking': {
       const signature = block.string('signature') ?? '';
       const read = signature === '' ? null : readSignature(signature, 'anthropic');
-      return [{ kind: 'thinking', text: block.string('thinking') ?? '', signature: read, at: block.at }];
+      return [{ kind: 'thinking', text: block.string('thinking') ?? '', signature: read, at: `${block.at}.thinking` }];
     }
     case 'redacted_thinking': {
       const signature = readSignature(block.requiredString('data'), 'anthropic_redacted');
-      return [{ kind: 'thinking', text: '', signature, at: block.at }];
+      return [{ kind: 'thinking', text: '', signature, at: `${block.at}.redacted_thinking` }];
     }
     case 'tool_use': {
       const input = block.jsonObject('input') ?? {};

@@ -200,7 +200,7 @@ class History {
       }
       throw refuse(part.at, `"${part.at}" holds nothing that can be sent to this model.`);
     }
-    const thinking = { kind: 'thinking', text: isThought ? said : '', signature, at: part.at } as const;
+    const thinking = { kind: 'thinking', text: isThought ? said : '', signature, at: `${part.at}.thought` } as const;
     if (isThought) return [thinking];
     return signature === null ? [text(said)] : [thinking, text(said)];
   }

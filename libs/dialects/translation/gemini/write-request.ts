@@ -80,13 +80,13 @@ function writeSettings(config: Json, request: ChatRequest, target: TargetModel, 
 }
 
 const LEVELS: Readonly<Record<Effort, string>> = {
-  none: 'minimal',
-  minimal: 'minimal',
-  low: 'low',
-  medium: 'medium',
-  high: 'high',
-  xhigh: 'high',
-  max: 'high',
+  none: 'MINIMAL',
+  minimal: 'MINIMAL',
+  low: 'LOW',
+  medium: 'MEDIUM',
+  high: 'HIGH',
+  xhigh: 'HIGH',
+  max: 'HIGH',
 };
 
 function writeThinking(config: Json, request: ChatRequest, profile: GeminiProfile, dropped: Dropped): void {

@@ -73,7 +73,7 @@ function readCall(call: Json): AnswerPart {
     kind: 'call',
     id: stringOf(call.id),
     name: stringOf(inner.name) ?? '',
-    args: typeof args === 'string' ? args : JSON.stringify(args ?? {}),
+    args: typeof args !== 'string' ? JSON.stringify(args ?? {}) : args === '' && !isCustom ? '{}' : args,
     isCustom,
     signature: signatureOfCall(call),
   };

@@ -19,6 +19,7 @@ export class ChatStreamReader {
   private liveIndex: number | null = null;
   private readonly waiting: Waiting[] = [];
   private hasCalls = false;
+  private hasArgs = false;
   private reason: FinishReason | null = null;
   isOver = false;
 
@@ -80,7 +81,7 @@ export class ChatStreamReader {
       this.open(call);
     }
     if (index === this.liveIndex) {
-      if (args !== '') this.sink.args(args);
+      if (args !== '') this.args(args);
       return;
     }
     const waiting = this.waiting.find((one) => one.index === index);
@@ -91,15 +92,27 @@ export class ChatStreamReader {
   private open(call: Json): void {
     const isCustom = call.type === 'custom' || call.custom !== undefined;
     const name = stringOf(nested(isCustom ? call.custom : call.function).name) ?? '';
+    this.hasArgs = isCustom;
     this.sink.call({ id: stringOf(call.id), name, isCustom, signature: signatureOfCall(call) });
   }
 
+  private args(text: string): void {
+    this.hasArgs = true;
+    this.sink.args(text);
+  }
+
+  /** No arguments at all are an empty object. */
+  private callEnd(): void {
+    if (!this.hasArgs) this.sink.args('{}');
+    this.sink.callEnd();
+  }
+
   private finish(reason: string): void {
-    if (this.liveIndex !== null) this.sink.callEnd();
+    if (this.liveIndex !== null) this.callEnd();
     for (const { call, args } of this.waiting.splice(0)) {
       this.open(call);
-      if (args !== '') this.sink.args(args);
-      this.sink.callEnd();
+      if (args !== '') this.args(args);
+      this.callEnd();
     }
     this.liveIndex = null;
     const read = finishOfChat(reason);

@@ -33,6 +33,11 @@ export function readOpenAiOnly(fields: Fields): Json {
 export function dropOpenAiOnly(request: ChatRequest, dropped: Dropped): void {
   for (const [name, value] of Object.entries(request.openAiOnly))
     if (!(SHARED[name] ?? []).includes(value)) dropped.add(name);
+  for (const turn of request.turns) {
+    if (turn.role !== 'user') continue;
+    for (const part of turn.parts)
+      if (part.kind === 'image' && part.detail !== null && part.detail !== 'auto') dropped.add(`${part.at}:detail`);
+  }
 }
 
 export function readTemperature(fields: Fields): Setting<number> | null {
@@ -40,4 +45,9 @@ export function readTemperature(fields: Fields): Setting<number> | null {
   if (setting !== null && (setting.value < 0 || setting.value > 2))
     throw refuse(setting.at, `"${setting.at}" must be between 0 and 2.`);
   return setting;
+}
+
+/** OpenAI refuses a schema of an object that does not say its properties. */
+export function withProperties(schema: Json): Json {
+  return schema.type === 'object' && schema.properties === undefined ? { ...schema, properties: {} } : schema;
 }

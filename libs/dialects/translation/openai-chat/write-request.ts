@@ -16,6 +16,7 @@ import type {
 import { writeSignature } from '../signatures.js';
 import { capped, offered, onlyTool, type TargetModel } from '../target.js';
 import { effortOf } from '../reasoning.js';
+import { withProperties } from './shared-fields.js';
 
 /**
  * The request as chat completions. A caller of OpenAI's other dialect knows what its model takes; what other callers say is
@@ -28,7 +29,7 @@ export function writeChatRequest(request: ChatRequest, target: TargetModel, drop
   const profile = openAiProfile(target.model);
   body.messages = writeTurns(request, profile.isOpenAi || request.source === 'openai', dropped);
   if (request.isStream) body.stream = true;
-  if (request.wantsStreamUsage) body.stream_options = { include_usage: true };
+  if (request.isStream && request.wantsStreamUsage) body.stream_options = { include_usage: true };
   if (tools.length > 0) {
     body.tools = tools.map((tool) => writeTool(tool, dropped));
     writeToolChoice(body, request);
@@ -170,7 +171,7 @@ function writeTool(tool: Tool, dropped: Dropped): Json {
     type: 'function',
     function: {
       ...head,
-      ...(tool.schema === null ? {} : { parameters: tool.schema }),
+      ...(tool.schema === null ? {} : { parameters: withProperties(tool.schema) }),
       ...(tool.isStrict === null ? {} : { strict: tool.isStrict }),
     },
   };

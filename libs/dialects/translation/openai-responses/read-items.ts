@@ -183,5 +183,5 @@ function readReasoning(item: Fields): AssistantPart[] {
   const read = encrypted === null ? null : readSignature(encrypted, 'openai');
   // OpenAI wants its item's id back beside its content.
   const signature = read?.by === 'openai' ? { by: read.by, value: `${id}|${read.value}` } : read;
-  return [{ kind: 'thinking', text: said, signature, at: item.at }];
+  return [{ kind: 'thinking', text: said, signature, at: `${item.at}.reasoning` }];
 }

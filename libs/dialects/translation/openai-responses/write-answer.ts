@@ -71,6 +71,7 @@ export function responseBody(
     model: head.model ?? context.model,
     previous_response_id: null,
     store: false,
+    completed_at: status === 'completed' ? context.createdAtSeconds : null,
     output,
     usage: usage === null ? null : responseUsage(usage),
   };
@@ -114,10 +115,15 @@ export function callItem(
 export function writeResponseAnswer(answer: Answer, context: ReplyContext): Json {
   const output: Json[] = [];
   for (const part of answer.parts) appendItem(output, part, context);
-  return {
-    ...responseBody(answer.head, context, output, answer.finish, answer.usage),
-    completed_at: context.createdAtSeconds,
-  };
+  return responseBody(answer.head, context, output, answer.finish, answer.usage);
+}
+
+/** A call has no place for a signature here: it goes to the reasoning before it, or into an empty item. */
+function appendSignature(output: Json[], signature: Signature, id: string): void {
+  const last = output.at(-1);
+  if (last?.type === 'reasoning' && last.encrypted_content === undefined)
+    last.encrypted_content = writeSignature(signature, 'openai');
+  else output.push(reasoningItem(id, '', signature));
 }
 
 function appendItem(output: Json[], part: AnswerPart, context: ReplyContext): void {
@@ -135,7 +141,7 @@ function appendItem(output: Json[], part: AnswerPart, context: ReplyContext): vo
       output.push(reasoningItem(`rs_${id}`, part.text, part.signature));
       return;
     case 'call':
-      if (part.signature !== null) output.push(reasoningItem(`rs_${id}`, '', part.signature));
+      if (part.signature !== null) appendSignature(output, part.signature, `rs_${id}`);
       output.push(callItem(`${context.requestId}_${output.length}`, { ...part, id: part.id ?? `call_${id}` }));
   }
 }

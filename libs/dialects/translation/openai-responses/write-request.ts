@@ -1,13 +1,16 @@
 import { isObject, refuse, type Dropped } from '../fields.js';
 import { dataUrl } from '../media.js';
 import { openAiProfile } from '../model-profile.js';
+import { withProperties } from '../openai-chat/shared-fields.js';
 import { effortOf } from '../reasoning.js';
 import type { AssistantPart, ChatRequest, Json, MediaPart, TextPart, Tool, Turn, UserPart } from '../request-model.js';
 import { capped, offered, onlyTool, type TargetModel } from '../target.js';
 
 /** The request as a Responses one; nothing is stored at OpenAI. @throws AppError `invalid_request` */
 export function writeResponsesRequest(request: ChatRequest, target: TargetModel, dropped: Dropped): Json {
-  const { verbosity, ...openAiOnly } = request.openAiOnly;
+  const { verbosity, top_logprobs, ...openAiOnly } = request.openAiOnly;
+  // Answers are translated without their log probabilities.
+  if (top_logprobs !== undefined && top_logprobs !== 0) dropped.add('top_logprobs');
   const body: Json = { model: target.model, store: false };
   const turns = [...request.turns];
   const first = turns[0];
@@ -137,7 +140,7 @@ function writeTool(tool: Tool): Json {
   return {
     type: 'function',
     ...head,
-    parameters: tool.schema ?? { type: 'object', properties: {} },
+    parameters: withProperties(tool.schema ?? { type: 'object' }),
     strict: tool.isStrict ?? false,
   };
 }

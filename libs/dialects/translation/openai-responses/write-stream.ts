@@ -99,7 +99,7 @@ export class ResponseStreamWriter implements ReplySink, StreamWriter {
     this.close();
     const type = incompleteReason(this.reason) === null ? 'response.completed' : 'response.incomplete';
     const response = responseBody(this.head ?? NO_HEAD, this.context, this.output, this.reason, this.lastUsage);
-    this.event(type, { response: { ...response, completed_at: this.context.createdAtSeconds } });
+    this.event(type, { response });
   }
 
   /** Goes out with the first content, so that nothing binds the gateway before. */
