@@ -130,6 +130,19 @@ const GEMINI_STATUSES: Readonly<Record<FaultKind, readonly [status: string, code
   server: ['INTERNAL', 500],
 };
 
+const FAILED_CODES: Readonly<Partial<Record<FaultKind, string>>> = {
+  invalid: 'invalid_prompt',
+  context_length: 'context_length_exceeded',
+  rate: 'rate_limit_exceeded',
+  quota: 'insufficient_quota',
+  overloaded: 'server_is_overloaded',
+};
+
+/** The code of `response.failed`. Codex shows the text of `invalid_prompt` and asks again for what it does not know. */
+export function failedCode(fault: Fault): string {
+  return FAILED_CODES[fault.kind] ?? 'server_error';
+}
+
 /** The words Claude Code knows, or the provider's own. */
 function anthropicMessage(fault: Fault): string {
   if (fault.kind !== 'context_length') return fault.message;

@@ -25,10 +25,6 @@ export function messageUsage(usage: Usage): Json {
     input_tokens: Math.max(0, usage.inputTokens - usage.cachedTokens - written),
     cache_creation_input_tokens: written,
     cache_read_input_tokens: usage.cachedTokens,
-    cache_creation: {
-      ephemeral_5m_input_tokens: usage.cacheWrite5mTokens,
-      ephemeral_1h_input_tokens: usage.cacheWrite1hTokens,
-    },
     output_tokens: usage.outputTokens,
     output_tokens_details: { thinking_tokens: usage.reasoningTokens },
     server_tool_use: null,
@@ -69,8 +65,19 @@ export function messageHead(head: Answer['head'], context: ReplyContext): Json {
   };
 }
 
-/** The fields of `usage` that a stream's later reports do not have. */
-export const USAGE_EXTRAS = { inference_geo: null, service_tier: null, speed: null } as const;
+/** The same as a whole answer and the start of a stream report it: with fields that later reports do not have. */
+export function wholeMessageUsage(usage: Usage): Json {
+  return {
+    ...messageUsage(usage),
+    cache_creation: {
+      ephemeral_5m_input_tokens: usage.cacheWrite5mTokens,
+      ephemeral_1h_input_tokens: usage.cacheWrite1hTokens,
+    },
+    inference_geo: null,
+    service_tier: null,
+    speed: null,
+  };
+}
 
 /** A whole message. @throws AppError `upstream_invalid` when a call's arguments are no JSON object */
 export function writeMessageAnswer(answer: Answer, context: ReplyContext): Json {
@@ -81,7 +88,7 @@ export function writeMessageAnswer(answer: Answer, context: ReplyContext): Json 
     content,
     stop_reason: messageReason(answer.finish),
     stop_sequence: answer.stopSequence,
-    usage: { ...messageUsage(answer.usage ?? NO_USAGE), ...USAGE_EXTRAS },
+    usage: wholeMessageUsage(answer.usage ?? NO_USAGE),
   };
 }
 

@@ -3,7 +3,7 @@ import { anthropicErrorBody } from '../faults.js';
 import type { Json, ReplyContext } from '../request-model.js';
 import { writeSignature, type Signature } from '../signatures.js';
 import type { StreamWriter } from '../stream-writer.js';
-import { messageBlock, messageHead, messageReason, messageUsage, NO_USAGE, USAGE_EXTRAS } from './write-answer.js';
+import { messageBlock, messageHead, messageReason, messageUsage, NO_USAGE, wholeMessageUsage } from './write-answer.js';
 
 type Open = 'none' | 'text' | 'thinking' | 'call';
 
@@ -102,7 +102,7 @@ export class MessageStreamWriter implements ReplySink, StreamWriter {
   private startMessage(): void {
     this.isStarted = true;
     const head = this.head ?? { id: null, model: null, createdAtSeconds: null };
-    const usage = { ...messageUsage(this.lastUsage), ...USAGE_EXTRAS };
+    const usage = wholeMessageUsage(this.lastUsage);
     this.event('message_start', { message: { ...messageHead(head, this.context), usage } });
   }
 

@@ -104,9 +104,7 @@ function writeAssistant(parts: readonly AssistantPart[], dropped: Dropped): Json
       if (item === null) dropped.add(part.at);
       else items.push(item);
     } else if (part.text !== '') {
-      const content =
-        part.kind === 'text' ? { type: 'output_text', text: part.text } : { type: 'refusal', refusal: part.text };
-      items.push({ type: 'message', role: 'assistant', content: [content] });
+      items.push({ type: 'message', role: 'assistant', content: part.text });
     }
   }
   return items;

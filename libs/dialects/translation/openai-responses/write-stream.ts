@@ -1,5 +1,5 @@
 import type { AnswerHead, Fault, FinishReason, OpenedCall, ReplySink, Usage } from '../answer-model.js';
-import { openAiError } from '../faults.js';
+import { failedCode, openAiError } from '../faults.js';
 import type { Json, ReplyContext } from '../request-model.js';
 import type { Signature } from '../signatures.js';
 import type { StreamWriter } from '../stream-writer.js';
@@ -89,7 +89,7 @@ export class ResponseStreamWriter implements ReplySink, StreamWriter {
   fail(fault: Fault): void {
     const { code, message, param } = openAiError(fault);
     this.event('error', { code, message, param });
-    const error = { code: code ?? 'server_error', message };
+    const error = { code: failedCode(fault), message };
     const response = responseBody(this.head ?? NO_HEAD, this.context, this.output, null, this.lastUsage);
     this.event('response.failed', { response: { ...response, status: 'failed', error } });
   }
@@ -145,7 +145,7 @@ export class ResponseStreamWriter implements ReplySink, StreamWriter {
       const [type, field] = open.call.isCustom
         ? ['response.custom_tool_call_input.done', 'input']
         : ['response.function_call_arguments.done', 'arguments'];
-      this.event(type as string, { ...place, name: open.call.name, [field as string]: open.text });
+      this.event(type as string, { ...place, [field as string]: open.text });
     } else if (open.text !== '') {
       this.event('response.reasoning_summary_text.done', { ...place, summary_index: 0, text: open.text });
       const part = { type: 'summary_text', text: open.text };
