@@ -25,7 +25,13 @@ let baseUrl: string;
 /** What the server sends next. */
 let next: { type: string; body: Buffer; status: number };
 
+// The Google SDK looks for Node's own HTTP client at a global symbol, which jest's sandbox does not have: take it from outside.
+const DISPATCHER = Symbol.for('undici.globalDispatcher.1');
+type Globals = Record<symbol, unknown>;
+
 beforeAll(async () => {
+  const outside = (fetch.constructor as FunctionConstructor)('new Headers(); return globalThis')() as Globals;
+  (globalThis as unknown as Globals)[DISPATCHER] = outside[DISPATCHER];
   server = createServer((request, response) => {
     request.resume();
     response.writeHead(next.status, { 'content-type': next.type });
@@ -44,7 +50,8 @@ afterAll(async () => {
 
 const openai = (): OpenAI => new OpenAI({ apiKey: 'k', baseURL: `${baseUrl}/v1`, maxRetries: 0 });
 const anthropic = (): Anthropic => new Anthropic({ apiKey: 'k', baseURL: baseUrl, maxRetries: 0 });
-const google = (): GoogleGenAI => new GoogleGenAI({ apiKey: 'k', httpOptions: { baseUrl } });
+const google = (): GoogleGenAI =>
+  new GoogleGenAI({ apiKey: 'k', httpOptions: { baseUrl, retryOptions: { attempts: 1 } } });
 
 const messages = [{ role: 'user' as const, content: 'hi' }];
 const parseArgs = (text: string): unknown => (text === '' ? {} : JSON.parse(text));
@@ -150,7 +157,9 @@ describe('LLM-7: the official SDKs read every translated stream', () => {
     'LLM-8: a broken stream is an error for the SDK, never a silent end: %s',
     async (_name, provider, caller, one) => {
       send(provider, caller, one);
-      await expect(readStream[caller]()).rejects.toThrow(/Overloaded|overloaded|error|Malformed|failed|broke off/);
+      await expect(readStream[caller]()).rejects.toThrow(
+        /Overloaded|overloaded|had an error|Malformed function call|The model failed|broke off its answer/,
+      );
     },
   );
 });
