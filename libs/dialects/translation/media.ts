@@ -33,8 +33,8 @@ export function media(
 }
 
 /** A file id is refused everywhere but at the provider that gave it. */
-export function foreignId(part: MediaPart): Error {
-  return refuse(part.at, `"${part.at}" names an uploaded file, which only the provider that stores it can read.`);
+export function foreignId(at: string): Error {
+  return refuse(at, `"${at}" names an uploaded file, which this model cannot read: send its content.`);
 }
 
 const EXTENSIONS: Readonly<Record<string, string>> = {

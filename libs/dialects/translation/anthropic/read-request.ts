@@ -1,5 +1,5 @@
 import { Fields, refuse, type Dropped } from '../fields.js';
-import { media, sourceOfUrl, text } from '../media.js';
+import { foreignId, media, sourceOfUrl, text } from '../media.js';
 import { readSignature } from '../signatures.js';
 import type {
   AssistantPart,
@@ -217,7 +217,7 @@ function readMedia(block: Fields, kind: 'image' | 'file'): MediaPart {
       return media(kind, sourceOfUrl(source.requiredString('url'), at, mediaType), at, more);
     }
     case 'file':
-      return media(kind, { kind: 'id', id: source.requiredString('file_id') }, source.place('file_id'), more);
+      throw foreignId(source.place('file_id'));
     default:
       throw refuse(source.place('type'), `"${source.place('type')}" must be base64, url or file.`);
   }

@@ -108,7 +108,7 @@ function safeId(id: string): string {
 
 function writeMedia(part: MediaPart): Json {
   const { source } = part;
-  if (source.kind === 'id') throw foreignId(part);
+  if (source.kind === 'id') throw foreignId(part.at);
   if (part.kind === 'audio') throw refuse(part.at, `"${part.at}": this model takes no audio.`);
   if (part.kind === 'image') {
     if (source.kind === 'data' && !IMAGE_TYPES.has(source.mediaType))

@@ -76,7 +76,7 @@ function writeResult(part: ResultPart, names: ReadonlyMap<string, string>, profi
 function writePart(part: TextPart | MediaPart): Json {
   if (part.kind === 'text') return { text: part.text };
   const { source } = part;
-  if (source.kind === 'id') throw foreignId(part);
+  if (source.kind === 'id') throw foreignId(part.at);
   if (source.kind === 'data') return { inlineData: { mimeType: source.mediaType, data: source.data } };
   const mimeType = source.mediaType ?? typeOfUrl(source.url);
   return { fileData: { fileUri: source.url, ...(mimeType === null ? {} : { mimeType }) } };

@@ -101,7 +101,7 @@ function writePart(part: TextPart | MediaPart): Json {
   if (part.kind === 'text') return { type: 'text', text: part.text };
   const { source } = part;
   if (part.kind === 'image') {
-    if (source.kind === 'id') throw foreignId(part);
+    if (source.kind === 'id') throw foreignId(part.at);
     const url = source.kind === 'url' ? source.url : dataUrl(source);
     return { type: 'image_url', image_url: { url, ...(part.detail === null ? {} : { detail: part.detail }) } };
   }
