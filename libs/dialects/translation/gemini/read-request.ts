@@ -1,5 +1,5 @@
 import { Fields, refuse, type Dropped } from '../fields.js';
-import { media, sourceOfUrl, text } from '../media.js';
+import { foreignId, media, sourceOfUrl, text } from '../media.js';
 import { readSignature, type Signature } from '../signatures.js';
 import type {
   AnswerFormat,
@@ -274,7 +274,8 @@ function readContentPart(part: Fields): (TextPart | MediaPart)[] {
     const at = file.place('fileUri');
     const mediaType = file.string('mimeType')?.toLowerCase() ?? null;
     const isStored = !/^https?:/i.test(uri) || /\/\/generativelanguage\.googleapis\.com\//i.test(uri);
-    const source: MediaSource = isStored ? { kind: 'id', id: uri } : sourceOfUrl(uri, at, mediaType);
+    if (isStored) throw foreignId(at);
+    const source = sourceOfUrl(uri, at, mediaType);
     return [media(kindOf(mediaType ?? 'image/*'), source, at, { name: file.string('displayName') })];
   }
   throw refuse(part.at, `"${part.at}" holds nothing that can be sent to this model.`);
