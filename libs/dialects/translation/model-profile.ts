@@ -1,3 +1,5 @@
+import type { Effort } from './request-model.js';
+
 /**
  * What a model's name tells of the fields its provider takes. Providers refuse what a model does not know, so a translated
  * request must not carry it. An unknown name counts as a current model.
@@ -22,6 +24,15 @@ export interface ClaudeProfile {
 
 /** From names such as `claude-opus-4-7`, `claude-3-7-sonnet-20250219`, `anthropic.claude-sonnet-4-20250514-v1:0`. */
 export function claudeProfile(model: string): ClaudeProfile {
+  // Other servers of the dialect take what Anthropic's models took before 4.
+  if (!model.includes('claude'))
+    return {
+      thinking: 'budget',
+      takesSampling: true,
+      takesBothSamplers: true,
+      takesExtraHighEffort: false,
+      defaultMaxTokens: 4096,
+    };
   const v = version(/claude-(?:[a-z]+-)?(\d{1,2})(?:[-.](\d{1,2})(?!\d))?(?!\d)/.exec(model));
   return {
     thinking: v < 3.07 ? 'none' : v < 4.06 ? 'budget' : 'adaptive',
@@ -39,6 +50,7 @@ export interface GeminiProfile {
 }
 
 export function geminiProfile(model: string): GeminiProfile {
+  if (!model.includes('gemini')) return { thinking: 'none', checksSignatures: false };
   const v = version(/gemini-(\d+)(?:\.(\d+))?/.exec(model));
   return { thinking: v < 2.05 ? 'none' : v < 3 ? 'budget' : 'level', checksSignatures: v >= 3 };
 }
@@ -48,10 +60,22 @@ export interface OpenAiProfile {
   readonly isOpenAi: boolean;
   /** Takes `reasoning_effort`, refuses sampling and stop sequences. */
   readonly isReasoning: boolean;
+  /** The nearest effort the model knows: `none` came with 5.1 in the place of `minimal`, `xhigh` with 5.2. */
+  nearest(effort: Effort): Effort;
 }
 
 export function openAiProfile(model: string): OpenAiProfile {
   const name = model.slice(model.lastIndexOf('/') + 1);
-  const isReasoning = /^(o\d|gpt-([5-9]|\d\d)|codex)/.test(name);
-  return { isReasoning, isOpenAi: isReasoning || /^(gpt-|chatgpt-|ft:)/.test(name) };
+  const isReasoning = /^(o\d|gpt-([5-9]|\d\d)|codex)/.test(name) && !name.includes('chat');
+  const v = /^o\d/.test(name) ? 1 : version(/^gpt-(\d+)(?:\.(\d+))?/.exec(name));
+  return {
+    isReasoning,
+    isOpenAi: isReasoning || /^(gpt-|chatgpt-|ft:)/.test(name),
+    nearest: (effort) => {
+      if (effort === 'none') return v >= 5.01 ? 'none' : v >= 5 ? 'minimal' : 'low';
+      if (effort === 'minimal') return v >= 5 && v < 5.01 ? 'minimal' : 'low';
+      if (effort === 'xhigh' || effort === 'max') return v >= 5.02 ? 'xhigh' : 'high';
+      return effort;
+    },
+  };
 }

@@ -5,6 +5,8 @@ import type { ChatRequest, Setting, Tool } from './request-model.js';
 export interface TargetModel {
   /** The model's name as its provider knows it. */
   readonly model: string;
+  /** The name its abilities are told by, where `model` is an alias (an Azure deployment). */
+  readonly knownAs?: string | null;
   /** The most tokens it can answer with, when known: a higher wish is lowered to it, and it is the default where one is needed. */
   readonly maxOutputTokens?: number | null;
   /** Unique per request: stands in for ids the provider does not give. */

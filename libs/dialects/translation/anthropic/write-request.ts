@@ -22,7 +22,7 @@ const IMAGE_TYPES: ReadonlySet<string> = new Set(['image/jpeg', 'image/png', 'im
 /** The request as an Anthropic message. @throws AppError `invalid_request` for what a message cannot carry */
 export function writeMessagesRequest(request: ChatRequest, target: TargetModel, dropped: Dropped): Json {
   const system = request.turns.flatMap((turn) => (turn.role === 'system' ? turn.parts : []));
-  const profile = claudeProfile(target.model);
+  const profile = claudeProfile(target.knownAs ?? target.model);
   const maxTokens = capped(request.maxTokens, target, dropped) ?? target.maxOutputTokens ?? profile.defaultMaxTokens;
   const body: Json = { model: target.model, max_tokens: maxTokens };
   if (system.length > 0) body.system = writeSystem(system);

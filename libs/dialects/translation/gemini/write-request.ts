@@ -8,7 +8,7 @@ import { writeContents } from './write-contents.js';
 
 /** The request for generateContent. @throws AppError `invalid_request` for what it cannot carry */
 export function writeGenerateRequest(request: ChatRequest, target: TargetModel, dropped: Dropped): Json {
-  const profile = geminiProfile(target.model);
+  const profile = geminiProfile(target.knownAs ?? target.model);
   const system = request.turns.flatMap((turn) => (turn.role === 'system' ? turn.parts : []));
   if (system.some((part) => part.cache !== null)) dropped.add('cache_control');
   const body: Json = {

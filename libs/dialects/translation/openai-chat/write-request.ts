@@ -1,6 +1,6 @@
 import { Dropped, isObject, refuse } from '../fields.js';
 import { dataUrl, foreignId } from '../media.js';
-import { openAiProfile } from '../model-profile.js';
+import { openAiProfile, type OpenAiProfile } from '../model-profile.js';
 import type {
   AssistantPart,
   CallPart,
@@ -26,7 +26,7 @@ import { withProperties } from './shared-fields.js';
 export function writeChatRequest(request: ChatRequest, target: TargetModel, dropped: Dropped): Json {
   const tools = offered(request, dropped);
   const body: Json = { ...(request.model === null && target.model === '' ? {} : { model: target.model }) };
-  const profile = openAiProfile(target.model);
+  const profile = openAiProfile(target.knownAs ?? target.model);
   body.messages = writeTurns(request, profile.isOpenAi || request.source === 'openai', dropped);
   if (request.isStream) body.stream = true;
   if (request.isStream && request.wantsStreamUsage) body.stream_options = { include_usage: true };
@@ -197,14 +197,24 @@ function writeToolChoice(body: Json, request: ChatRequest): void {
   if (request.parallelCalls !== null) body.parallel_tool_calls = request.parallelCalls.value;
 }
 
+function writeEffort(body: Json, request: ChatRequest, profile: OpenAiProfile, dropped: Dropped): void {
+  const { reasoning, source } = request;
+  if (reasoning === null) return;
+  const effort = effortOf(reasoning);
+  if (source === 'openai') {
+    if (effort !== null) body.reasoning_effort = effort;
+    // Chat has no switch for showing it.
+    if (reasoning.isShown !== null) dropped.add(`${reasoning.at}.summary`);
+  } else if (effort !== null && profile.isReasoning) body.reasoning_effort = profile.nearest(effort);
+  else dropped.add(reasoning.at);
+}
+
 function writeSettings(body: Json, request: ChatRequest, target: TargetModel, dropped: Dropped): void {
-  const profile = openAiProfile(target.model);
+  const profile = openAiProfile(target.knownAs ?? target.model);
   const isKin = request.source === 'openai';
   const maxTokens = capped(request.maxTokens, target, dropped);
   if (maxTokens !== null) body[isKin || profile.isOpenAi ? 'max_completion_tokens' : 'max_tokens'] = maxTokens;
-  const effort = isKin ? (request.reasoning?.effort ?? null) : effortOf(request.reasoning);
-  if (effort !== null && (isKin || profile.isReasoning)) body.reasoning_effort = effort;
-  else if (request.reasoning !== null) dropped.add(request.reasoning.at);
+  writeEffort(body, request, profile, dropped);
   const isPicky = profile.isReasoning && !isKin;
   for (const [name, setting] of [
     ['temperature', request.temperature],

@@ -1,6 +1,6 @@
 import { isObject, refuse, type Dropped } from '../fields.js';
 import { dataUrl } from '../media.js';
-import { openAiProfile } from '../model-profile.js';
+import { openAiProfile, type OpenAiProfile } from '../model-profile.js';
 import { withProperties } from '../openai-chat/shared-fields.js';
 import { effortOf } from '../reasoning.js';
 import type { AssistantPart, ChatRequest, Json, MediaPart, TextPart, Tool, Turn, UserPart } from '../request-model.js';
@@ -158,11 +158,12 @@ function writeToolChoice(body: Json, request: ChatRequest): void {
 }
 
 function writeSettings(body: Json, request: ChatRequest, target: TargetModel, dropped: Dropped): void {
-  const { isReasoning } = openAiProfile(target.model);
+  const profile = openAiProfile(target.knownAs ?? target.model);
+  const { isReasoning } = profile;
   const isKin = request.source === 'openai';
   const maxTokens = capped(request.maxTokens, target, dropped);
   if (maxTokens !== null) body.max_output_tokens = maxTokens;
-  writeReasoningSetting(body, request, isReasoning || isKin, dropped);
+  writeReasoningSetting(body, request, profile, dropped);
   for (const [name, setting] of [
     ['temperature', request.temperature],
     ['top_p', request.topP],
@@ -178,10 +179,12 @@ function writeSettings(body: Json, request: ChatRequest, target: TargetModel, dr
   else body.user = request.user.value;
 }
 
-function writeReasoningSetting(body: Json, request: ChatRequest, isTaken: boolean, dropped: Dropped): void {
+function writeReasoningSetting(body: Json, request: ChatRequest, profile: OpenAiProfile, dropped: Dropped): void {
   if (request.reasoning === null) return;
-  if (!isTaken) return dropped.add(request.reasoning.at);
-  const effort = effortOf(request.reasoning);
+  const isKin = request.source === 'openai';
+  if (!isKin && !profile.isReasoning) return dropped.add(request.reasoning.at);
+  const wish = effortOf(request.reasoning);
+  const effort = wish === null || isKin ? wish : profile.nearest(wish);
   const summary = request.reasoning.isShown === true ? { summary: 'auto' } : {};
   body.reasoning = { ...(effort === null ? {} : { effort }), ...summary };
   // What is not stored must come back whole.
