@@ -12,7 +12,6 @@ export type {
 export { gemini } from './gemini/gemini.js';
 export { openai } from './openai/openai.js';
 export { maxTokensEdits, type ChatMaximum } from './max-tokens.js';
-export { responsesToChat } from './openai/responses-to-chat.js';
 export { withoutUsageChunk } from './openai/stream.js';
 export type { RateHeaders, RateLimits, RateState } from './rate-limits.js';
 export { requestFacts, type RequestFacts } from './request-facts.js';
@@ -30,3 +29,12 @@ export {
   type UsagePart,
   withServiceTier,
 } from './usage.js';
+export type { TargetModel } from './translation/target.js';
+export type { TranslatedStream } from './translation/translated-stream.js';
+export {
+  responsesToChat,
+  translatorFor,
+  type Surface,
+  type Translation,
+  type Translator,
+} from './translation/translator.js';

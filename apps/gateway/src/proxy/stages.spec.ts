@@ -199,7 +199,7 @@ describe('read', () => {
       max_completion_tokens: 9,
       messages: [
         { role: 'system', content: 'be brief' },
-        { role: 'user', content: [{ type: 'text', text: 'hi' }] },
+        { role: 'user', content: 'hi' },
         {
           role: 'assistant',
           content: null,

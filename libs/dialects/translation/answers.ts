@@ -1,0 +1,41 @@
+import { AppError } from '#libs/platform/errors.js';
+import { count, nested } from '../dialect.js';
+import { isObject } from './fields.js';
+import type { AnswerHead } from './answer-model.js';
+import type { Json, ReplyContext } from './request-model.js';
+
+/** What readers and writers of answers share. A provider's answer is read leniently: what is missing is taken as absent. */
+
+export { count, nested };
+
+export function stringOf(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
+}
+
+export function objectsOf(value: unknown): Json[] {
+  return Array.isArray(value) ? value.filter(isObject) : [];
+}
+
+/** @throws AppError `upstream_invalid` */
+export function parseAnswer(text: string): Json {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (isObject(value)) return value;
+  } catch {
+    // the error below says the same
+  }
+  throw new AppError('upstream_invalid');
+}
+
+/** An answer whose arguments cannot be understood must not reach a program that would act on them. */
+export function badArguments(name: string): AppError {
+  return new AppError('upstream_invalid', {
+    text: `The model called "${name}" with arguments that are not a JSON object.`,
+  });
+}
+
+/** The id of an answer in a dialect that begins its ids with `prefix`; the provider's own stays recognisable. */
+export function answerId(head: AnswerHead, context: ReplyContext, prefix: string): string {
+  const id = head.id ?? context.requestId;
+  return id.startsWith(prefix) ? id : `${prefix}${id}`;
+}
