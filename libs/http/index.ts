@@ -1,6 +1,7 @@
 export { Public, Require } from './access.decorator.js';
 export { adminValidationPipe } from './admin-validation.pipe.js';
 export { beginAnswer } from './answer-headers.js';
+export { Change, type ChangeRequest } from './change.decorator.js';
 export { ListQueryDto } from './list-query.dto.js';
 export { isRole, PERMISSIONS, roleAllows, ROLES, type Permission, type Role } from './permissions.js';
 export { CurrentPrincipal } from './principal.decorator.js';

@@ -14,6 +14,8 @@ export const PERMISSIONS = {
   'keys:write': ADMIN,
   'tokens:read': READERS,
   'tokens:write': ADMIN,
+  'routing:read': READERS,
+  'routing:write': ADMIN,
   'logs:read': READERS,
   'logs:read_bodies': ADMIN,
   'config:read': READERS,

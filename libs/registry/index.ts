@@ -5,6 +5,7 @@ export {
   type DocumentRef,
   type RegistryDocument,
 } from './document.js';
+export { answerVersion } from './http/answer-version.js';
 export { openRegistry, type OpenRegistryOptions, type Registry } from './open-registry.js';
 export { PollingRegistryFeed, type FeedEvent, type FeedHealth, type RegistryFeed } from './registry-feed.js';
 export { REGISTRY_FEED, RegistryModule } from './registry.module.js';

@@ -1,3 +1,4 @@
+import { checkFileChains } from './check-chains.js';
 import { checkKeys } from './check-keys.js';
 import { checkProviders } from './check-providers.js';
 import type { Findings } from './findings.js';
@@ -23,6 +24,7 @@ export function checkMeaning(file: unknown, nowMs: number, findings: Findings): 
   }
   checkProviders(file, findings);
   checkModels(file, findings);
+  checkFileChains(file, providerNames(file), findings);
   checkKeys(file, nowMs, findings);
   checkServers(file, findings);
   noteWithoutEffect(file, findings);

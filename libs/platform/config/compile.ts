@@ -1,5 +1,6 @@
 import { isAbsolute, resolve } from 'node:path';
 import { Secret } from '../secret.js';
+import { compileChainSettings } from './chain-schema.js';
 import { DEFAULT_BASE_URLS, UNSERVED_TYPES } from './check-providers.js';
 import type {
   BootConfig,
@@ -57,6 +58,10 @@ export function compileLive(file: ConfigFile): LiveConfig {
     models: Object.entries(file.models ?? {})
       .map(([name, model]) => compileModel(name, model))
       .filter((model) => served.has(model.provider)),
+    chains: Object.entries(file.fallback_chains ?? {}).map(([name, chain]) => ({
+      name,
+      ...compileChainSettings(chain),
+    })),
     keys: (file.keys ?? []).map(compileKey),
     prices: Object.entries(file.prices ?? {}).map(([target, price]) => compilePrice(target, price)),
   };
@@ -121,7 +126,7 @@ function compileTimeouts(timeouts: Written<'providers'>[string]['timeouts']): Up
 }
 
 function compileModel(name: string, model: Written<'models'>[string]): ModelConfig {
-  return { name, ...splitTarget(model.target), contextTokens: model.context_tokens ?? null };
+  return { name, ...splitTarget(model.target), contextTokens: model.context_tokens ?? null, ...(model.chain === undefined ? {} : { chain: model.chain }) };
 }
 
 function compileKey(key: Written<'keys'>[number]): FileKeyConfig {

@@ -1,4 +1,5 @@
 import type { Secret } from '../secret.js';
+import type { ChainConfig } from './chain-schema.js';
 import type { ConfigFile, ProviderType } from './schema.js';
 
 /** How long one upstream call may take, in milliseconds. */
@@ -29,6 +30,8 @@ export interface ModelConfig {
   /** Model name at the provider. */
   readonly model: string;
   readonly contextTokens: number | null;
+  /** Fallback chain that stands behind the model. */
+  readonly chain?: string;
 }
 
 /** A virtual key declared in the file. */
@@ -81,6 +84,7 @@ export interface LiveConfig {
   readonly ledgerRetentionDays: number;
   readonly providers: readonly ProviderConfig[];
   readonly models: readonly ModelConfig[];
+  readonly chains: readonly ChainConfig[];
   readonly keys: readonly FileKeyConfig[];
   readonly prices: readonly PriceOverride[];
 }

@@ -1,0 +1,102 @@
+import type { Clock } from '#libs/platform/clock.js';
+import type { HealthShare, SharedChange } from './health-share.js';
+import { TargetState } from './target-state.js';
+
+/** Targets that are kept an eye on. Direct calls name targets too, and callers choose those names: the rest is not kept. */
+const MOST_TARGETS = 4096;
+const POLL_MS = 2_000;
+
+/** How what others told or what the store said could not be had; once per change, not per try. */
+export type ShareListener = (isUp: boolean, error: unknown) => void;
+
+/** The states of all targets of this process, and their exchange with other processes. */
+export class HealthBook {
+  readonly #states = new Map<string, TargetState>();
+  readonly #clock: Clock;
+  #share: HealthShare | null = null;
+  #onShare: ShareListener = () => {};
+  #stopListening: () => void = () => {};
+  #timer: NodeJS.Timeout | null = null;
+  #shareIsUp = true;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The state of a target, always the same object. When the book is full, one that nobody else sees. */
+  stateOf(target: string): TargetState {
+    const known = this.#states.get(target);
+    if (known !== undefined) return known;
+    const state = new TargetState(target, (changed, coolMs) => this.#tell(changed, coolMs));
+    if (this.#states.size < MOST_TARGETS) this.#states.set(target, state);
+    return state;
+  }
+
+  states(): Iterable<TargetState> {
+    return this.#states.values();
+  }
+
+  /** Begins to exchange with others: at once, at each change, and every two seconds what was missed. */
+  async connect(share: HealthShare, onShare: ShareListener): Promise<void> {
+    this.#share = share;
+    this.#onShare = onShare;
+    this.#stopListening = share.listen((change) => this.#adopt(change));
+    await this.#poll();
+    this.#schedule();
+  }
+
+  disconnect(): void {
+    this.#stopListening();
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#share = null;
+  }
+
+  #schedule(): void {
+    this.#timer = setTimeout(() => {
+      void this.#poll().finally(() => {
+        if (this.#share !== null) this.#schedule();
+      });
+    }, POLL_MS);
+    this.#timer.unref();
+  }
+
+  async #poll(): Promise<void> {
+    const share = this.#share;
+    if (share === null) return;
+    try {
+      for (const opening of await share.openings()) this.#adopt(opening, true);
+      this.#heard(true, null);
+    } catch (error) {
+      this.#heard(false, error);
+    }
+  }
+
+  #adopt(change: SharedChange, isPolled = false): void {
+    const nowMs = this.#clock.monotonic();
+    const state = this.stateOf(change.target);
+    if (change.coolMs === null) return state.adoptClosed(nowMs);
+    // What the store said may be older than this process's finding that the target is well.
+    const foundWell = state.breaker === 'closed' && state.sinceMs > 0 && nowMs - state.sinceMs < POLL_MS;
+    if (!(isPolled && foundWell)) state.adoptOpen(nowMs, change.coolMs, change.reason);
+  }
+
+  #tell(target: TargetState, coolMs: number | null): void {
+    const share = this.#share;
+    // States beyond the bound are nobody's business; the store would fill with them.
+    if (share === null || this.#states.get(target.id) !== target) return;
+    const change: SharedChange =
+      coolMs === null || target.reason === null
+        ? { target: target.id, reason: null, coolMs: null }
+        : { target: target.id, reason: target.reason, coolMs };
+    share.tell(change).then(
+      () => this.#heard(true, null),
+      (error: unknown) => this.#heard(false, error),
+    );
+  }
+
+  #heard(isUp: boolean, error: unknown): void {
+    if (isUp !== this.#shareIsUp) this.#onShare(isUp, error);
+    this.#shareIsUp = isUp;
+  }
+}
