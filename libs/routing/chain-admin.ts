@@ -1,5 +1,10 @@
-import { parseChain, type ChainConfig, type ChainSettings, type ChainSurroundings } from '#libs/platform/config.js';
-import { writeChain, type ParsedChain } from '#libs/platform/config.js';
+import {
+  parseChain,
+  writeChain,
+  type ChainConfig,
+  type ChainSettings,
+  type ChainSurroundings,
+} from '#libs/platform/config.js';
 import { AppError } from '#libs/platform/errors.js';
 import { newId } from '#libs/platform/ids.js';
 import type {
@@ -98,7 +103,7 @@ export class ChainAdmin {
       { orgId: ref.orgId, kind: 'chain', id: found.id },
       ref.expectedVersion,
       (current) => {
-        const whole = isPartial ? { ...writeChain(chainBody(current)), ...parts } : parts;
+        const whole = isPartial ? patched(writeChain(chainBody(current)), parts) : parts;
         const { name: _name, ...body } = this.checked(ref.orgId, current.name, whole);
         return { name: current.name, body: { ...body } };
       },
@@ -107,7 +112,7 @@ export class ChainAdmin {
     return this.view(document);
   }
 
-  /** Refused while another chain or a model of the file has it as a target. */
+  /** Refused while another chain has it as a target. */
   async remove(ref: ChainRef, origin: AuditOrigin): Promise<void> {
     const { id, name } = this.changeable(ref);
     const users = [...this.neighbours.fileChains(), ...this.documents(ref.orgId).map(configOf)]
@@ -177,9 +182,14 @@ export class ChainAdmin {
   }
 
   private faultsOf(orgId: string, { name, ...settings }: ChainConfig): ChainView['faults'] {
-    const parsed: ParsedChain = parseChain(name, writeChain(settings), this.surroundings(orgId));
+    const parsed = parseChain(name, writeChain(settings), this.surroundings(orgId));
     return parsed.ok ? [] : parsed.faults;
   }
+}
+
+/** `null` takes a part away. */
+function patched(current: WrittenParts, parts: WrittenParts): WrittenParts {
+  return Object.fromEntries(Object.entries({ ...current, ...parts }).filter(([, part]) => part !== null));
 }
 
 function configOf(one: ChainConfig | RegistryDocument): ChainConfig {

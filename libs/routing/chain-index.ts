@@ -2,7 +2,6 @@ import type { ChainConfig, ChainSettings, ModelConfig } from '#libs/platform/con
 import { DEFAULT_ORG_ID, type RegistryState } from '#libs/registry/index.js';
 import { chainBody } from './chain-document.js';
 import { compileAttached, compileChain, compileDirect, type PlanParts } from './compile-chain.js';
-import type { Target } from './model-index.js';
 import type { RoutePlan } from './route-plan.js';
 
 /** What a request asks for, as far as its plan depends on it. */

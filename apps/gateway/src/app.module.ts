@@ -3,11 +3,14 @@ import { KeysModule, type FileKeys } from '#libs/keys-budgets/index.js';
 import { LedgerModule } from '#libs/ledger/index.js';
 import type { Logger } from '#libs/platform/logger.js';
 import { RegistryModule } from '#libs/registry/index.js';
+import { RoutingAdminModule, RoutingModule } from '#libs/routing/index.js';
 import { StoresModule, type StoreUrls } from '#libs/stores/index.js';
 import { AdminModule } from './admin/admin.module.js';
 import { LIVE_SETTINGS, type LiveSettings } from './live-settings.js';
 import { ProcessModule } from './process.module.js';
+import { DataPlaneRunner } from './proxy/data-plane-runner.js';
 import { ProxyModule } from './proxy/proxy.module.js';
+import { routingSource } from './routing-source.js';
 
 export interface AppParts {
   readonly settings: LiveSettings;
@@ -34,7 +37,9 @@ export class AppModule {
         RegistryModule.forRoot(log),
         KeysModule.forRoot(fileKeys),
         LedgerModule.forRoot({ logger: log, archiveRetentionDays: () => settings.live.archive.retentionDays }),
+        RoutingModule.forRoot(),
         ProxyModule,
+        RoutingAdminModule.forRoot({ imports: [ProxyModule], inject: [LIVE_SETTINGS, DataPlaneRunner], useFactory: routingSource }),
         AdminModule,
       ],
     };
