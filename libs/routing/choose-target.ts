@@ -28,7 +28,7 @@ export function chooseTarget(step: PlanStep, open: readonly PlanTarget[], parts:
     case 'round-robin':
       return affinityKey === null ? inTurn(step, open) : byHash(open, affinityKey, true);
     case 'cost':
-      return least(open, (one) => one.costNanos ?? Number.MAX_SAFE_INTEGER, random);
+      return cheapest(open, affinityKey, random);
     case 'least-busy':
       return stuck(open, parts, () => least(open, (one) => one.state.inFlight / one.weight, random));
     case 'latency':
@@ -45,6 +45,14 @@ function weighted(open: readonly PlanTarget[], random: () => number): PlanTarget
     if (left < 0) return one;
   }
   return open[open.length - 1] as PlanTarget;
+}
+
+/** Among equally cheap ones a conversation goes by its hash. A target without a known price comes last. */
+function cheapest(open: readonly PlanTarget[], affinityKey: string | null, random: () => number): PlanTarget {
+  const costOf = (one: PlanTarget): number => one.costNanos ?? Number.MAX_SAFE_INTEGER;
+  const lowest = Math.min(...open.map(costOf));
+  const equals = open.filter((one) => costOf(one) === lowest);
+  return affinityKey === null ? least(equals, () => 0, random) : byHash(equals, affinityKey, true);
 }
 
 /** The next in the order of the step that may be tried. */
