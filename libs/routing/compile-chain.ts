@@ -15,7 +15,6 @@ export interface PlanParts {
   readonly costOf: NominalCost;
 }
 
-const DEFAULT_DEADLINE_MS = 600_000;
 const DEFAULT_ATTEMPTS_PER_TARGET = 2;
 const DEFAULT_BASE_MS = 250;
 const DEFAULT_MAX_BACKOFF_MS = 8_000;
@@ -97,14 +96,15 @@ function planOf(name: string, chain: ChainSettings, steps: readonly PlanStep[]):
 }
 
 function retryOf(retry: ChainRetryConfig, steps: readonly PlanStep[]): RetryPolicy {
-  const targets = steps.reduce((sum, step) => sum + step.targets.length, 0);
-  const usual = Math.min(Math.max(LEAST_ATTEMPTS, targets + 1), MOST_ATTEMPTS);
+  const targets = steps.flatMap((step) => step.targets);
+  const usual = Math.min(Math.max(LEAST_ATTEMPTS, targets.length + 1), MOST_ATTEMPTS);
   const maxAttempts = retry.maxAttempts ?? usual;
   const baseMs = retry.baseMs ?? Math.min(DEFAULT_BASE_MS, retry.maxBackoffMs ?? DEFAULT_BASE_MS);
   return {
     maxAttempts,
     attemptsPerTarget: Math.min(retry.attemptsPerTarget ?? DEFAULT_ATTEMPTS_PER_TARGET, maxAttempts),
-    deadlineMs: retry.deadlineMs ?? DEFAULT_DEADLINE_MS,
+    // More than one wait for a first byte must fit, or a timeout could never lead to the next target.
+    deadlineMs: retry.deadlineMs ?? Math.max(0, ...targets.map(({ target }) => target.provider.timeouts.totalMs)),
     baseMs,
     maxBackoffMs: retry.maxBackoffMs ?? Math.max(DEFAULT_MAX_BACKOFF_MS, baseMs),
   };

@@ -84,7 +84,7 @@ const step = z.strictObject({
 const retry = z.strictObject({
   max_attempts: z.int().min(1).max(MOST_ATTEMPTS).optional().describe('of one request, all targets together'),
   attempts_per_target: z.int().min(1).max(MOST_ATTEMPTS).optional().describe('default 2'),
-  deadline_ms: ms(100, 3_600_000).optional().describe('to the first content, all attempts together; default 600000'),
+  deadline_ms: ms(100, 3_600_000).optional().describe('to the first content, all attempts together; default: longest total_ms of its providers'),
   base_ms: ms(1, 60_000).optional().describe('first back-off, doubled each time, default 250'),
   max_backoff_ms: ms(1, 300_000).optional().describe('longest back-off, default 8000'),
   after_content: z

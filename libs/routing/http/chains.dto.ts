@@ -37,7 +37,10 @@ export class ChainRetryDto {
   @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: MOST_ATTEMPTS, default: 2 })
   attempts_per_target?: number;
 
-  @ApiPropertyOptional({ type: 'integer', default: 600_000, description: 'to the first content, all attempts together' })
+  @ApiPropertyOptional({
+    type: 'integer',
+    description: 'to the first content, all attempts together; default: longest total_ms of its providers',
+  })
   deadline_ms?: number;
 
   @ApiPropertyOptional({ type: 'integer', default: 250, description: 'bound of the first back-off' })
