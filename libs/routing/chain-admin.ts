@@ -72,7 +72,11 @@ export class ChainAdmin {
     const taken = this.documents(orgId).some((document) => uniqueChainName(document.name) === uniqueName);
     if (taken) throw new AppError('conflict', { text: 'There is a chain of that name already.', param: 'name' });
     const ref = { orgId, kind: 'chain', id: newId('chain') } as const;
-    const document = await this.writer.create(ref, { name, uniqueName, body: { ...body } }, audited('chain.create', origin));
+    const document = await this.writer.create(
+      ref,
+      { name, uniqueName, body: { ...body } },
+      audited('chain.create', origin),
+    );
     return this.view(document);
   }
 
@@ -121,7 +125,11 @@ export class ChainAdmin {
     if (users.length > 0) {
       throw new AppError('conflict', { text: `It is a target of the chain ${users.slice(0, 10).join(', ')}.` });
     }
-    await this.writer.remove({ orgId: ref.orgId, kind: 'chain', id }, ref.expectedVersion, audited('chain.delete', origin));
+    await this.writer.remove(
+      { orgId: ref.orgId, kind: 'chain', id },
+      ref.expectedVersion,
+      audited('chain.delete', origin),
+    );
   }
 
   private changeable({ orgId, id }: ChainRef): RegistryDocument {

@@ -13,23 +13,25 @@ const chain = (name: string, ...targets: string[]): ChainConfig => ({
 });
 
 function stateOf(version: number, chains: readonly ChainConfig[], orgId = DEFAULT_ORG_ID): RegistryState {
-  const documents = chains.map(
-    ({ name, ...body }): RegistryDocument => ({
-      orgId,
-      kind: 'chain',
-      id: `chain_${name}`,
-      name,
-      version,
-      body: { ...body },
-      createdAtMs: 0,
-      updatedAtMs: 0,
-    }),
-  );
+  const documents = chains.map(({ name, ...body }): RegistryDocument => ({
+    orgId,
+    kind: 'chain',
+    id: `chain_${name}`,
+    name,
+    version,
+    body: { ...body },
+    createdAtMs: 0,
+    updatedAtMs: 0,
+  }));
   return RegistryState.empty.apply({ head: { lineage: 'l', version }, full: true, documents, removed: [] });
 }
 
 function indexOf(sources: Partial<ChainSources>, directAttempts?: number): ChainIndex {
-  return new ChainIndex({ registry: RegistryState.empty, fileChains: [], fileModels: [], ...sources }, parts, directAttempts);
+  return new ChainIndex(
+    { registry: RegistryState.empty, fileChains: [], fileModels: [], ...sources },
+    parts,
+    directAttempts,
+  );
 }
 
 const ids = (plan: RoutePlan | null): readonly (readonly string[])[] | null =>
@@ -51,8 +53,14 @@ describe('ChainIndex', () => {
   it('LLM-5: a model by itself has a plan of one target; an unknown name has none', () => {
     const index = indexOf({}, 2);
     const plan = index.planOf(DEFAULT_ORG_ID, 'c/small');
-    expect([ids(plan), plan?.chain, plan?.retry.maxAttempts, plan?.heedsBreakers]).toEqual([[['c/small']], null, 2, false]);
-    for (const name of ['nobody', '', '__proto__', 'x'.repeat(1_000)]) expect(index.planOf(DEFAULT_ORG_ID, name)).toBeNull();
+    expect([ids(plan), plan?.chain, plan?.retry.maxAttempts, plan?.heedsBreakers]).toEqual([
+      [['c/small']],
+      null,
+      2,
+      false,
+    ]);
+    for (const name of ['nobody', '', '__proto__', 'x'.repeat(1_000)])
+      expect(index.planOf(DEFAULT_ORG_ID, name)).toBeNull();
   });
 
   it('RTE-1: an attached chain stands behind the model asked for: of the key, else the team, else the model', () => {
@@ -95,7 +103,12 @@ describe('ChainIndex', () => {
     const index = new ChainIndex(sources, parts);
     const plan = index.planOf(DEFAULT_ORG_ID, 'c');
     expect(index.planOf(DEFAULT_ORG_ID, 'c')).toBe(plan);
-    const untouched = sources.registry.apply({ head: { lineage: 'l', version: 2 }, full: false, documents: [], removed: [] });
+    const untouched = sources.registry.apply({
+      head: { lineage: 'l', version: 2 },
+      full: false,
+      documents: [],
+      removed: [],
+    });
     expect(index.at({ ...sources, registry: untouched }, parts)).toBe(index);
     const next = index.at({ ...sources, registry: stateOf(3, [chain('c', 'b/small')]) }, parts);
     expect(ids(next.planOf(DEFAULT_ORG_ID, 'c'))).toEqual([['b/small']]);

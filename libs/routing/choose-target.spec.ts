@@ -61,7 +61,9 @@ describe('chooseTarget', () => {
   });
 
   it('RTE-3: cost goes to the cheapest that may be tried; one without a price comes last', () => {
-    const chain = { steps: [{ strategy: 'cost', targets: ['a/small', 'b/small', 'c/small'].map((model) => ({ model })) }] };
+    const chain = {
+      steps: [{ strategy: 'cost', targets: ['a/small', 'b/small', 'c/small'].map((model) => ({ model })) }],
+    };
     const bench = routingBench({ chain }, { costs: { 'b/small': 500, 'c/small': 200 } });
     expect(served(bench, 'chain')).toBe('c/small');
     bench.router.health.stateOf('c/small').adoptOpen(bench.clock.ms, 9_000, 'connect');

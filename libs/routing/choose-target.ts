@@ -95,7 +95,11 @@ function byHash(open: readonly PlanTarget[], key: string, isEqual: boolean): Pla
   return best;
 }
 
-function stuck(open: readonly PlanTarget[], { affinityKey, sticky, nowMs }: ChoiceParts, choose: () => PlanTarget): PlanTarget {
+function stuck(
+  open: readonly PlanTarget[],
+  { affinityKey, sticky, nowMs }: ChoiceParts,
+  choose: () => PlanTarget,
+): PlanTarget {
   if (affinityKey === null) return choose();
   const before = sticky.find(affinityKey, nowMs);
   const chosen = open.find((one) => one.id === before) ?? choose();

@@ -21,7 +21,10 @@ describe('classifyAnswer', () => {
   it.each<[[DialectName, number, unknown], FailureClass]>([
     [openai(429, { type: 'requests', code: 'rate_limit_exceeded', message: 'Rate limit reached' }), 'rate_limit'],
     [openai(429, { type: 'insufficient_quota', code: 'insufficient_quota', message: 'You exceeded' }), 'quota'],
-    [openai(400, { code: 'context_length_exceeded', message: "This model's maximum context length is 8192" }), 'context_length'],
+    [
+      openai(400, { code: 'context_length_exceeded', message: "This model's maximum context length is 8192" }),
+      'context_length',
+    ],
     [openai(400, { message: "This model's maximum context length is 4096 tokens." }), 'context_length'],
     [openai(400, { type: 'exceed_context_size_error', message: 'the request exceeds' }), 'context_length'],
     [openai(400, { code: 'content_filter', innererror: { code: 'ResponsibleAIPolicyViolation' } }), 'content_refusal'],
@@ -39,7 +42,10 @@ describe('classifyAnswer', () => {
     [anthropic(500, 'api_error'), 'server_error'],
     [anthropic(429, 'rate_limit_error'), 'rate_limit'],
     [anthropic(400, 'invalid_request_error', 'prompt is too long: 210000 tokens > 200000 maximum'), 'context_length'],
-    [anthropic(400, 'invalid_request_error', 'input length and `max_tokens` exceed context limit: 1 + 2 > 3'), 'context_length'],
+    [
+      anthropic(400, 'invalid_request_error', 'input length and `max_tokens` exceed context limit: 1 + 2 > 3'),
+      'context_length',
+    ],
     [anthropic(400, 'invalid_request_error', 'Your credit balance is too low to access'), 'quota'],
     [anthropic(400, 'invalid_request_error', 'max_tokens: Field required'), 'invalid_request'],
     [anthropic(401, 'authentication_error'), 'auth'],
@@ -50,7 +56,10 @@ describe('classifyAnswer', () => {
     [['anthropic', 400, { message: 'Input is too long for requested model.' }], 'context_length'],
     [gemini(429, 'RESOURCE_EXHAUSTED'), 'rate_limit'],
     [gemini(400, 'INVALID_ARGUMENT', 'API key not valid.', [{ reason: 'API_KEY_INVALID' }]), 'auth'],
-    [gemini(400, 'INVALID_ARGUMENT', 'The input token count (2000000) exceeds the maximum number of tokens allowed'), 'context_length'],
+    [
+      gemini(400, 'INVALID_ARGUMENT', 'The input token count (2000000) exceeds the maximum number of tokens allowed'),
+      'context_length',
+    ],
     [gemini(400, 'INVALID_ARGUMENT', 'Unknown name "x"'), 'invalid_request'],
     [gemini(403, 'PERMISSION_DENIED'), 'auth'],
     [gemini(404, 'NOT_FOUND'), 'unknown_model'],

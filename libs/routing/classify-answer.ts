@@ -23,8 +23,10 @@ interface Rule {
 
 const TOO_LONG =
   /maximum context length|context[ _-]?(length|window|size)|prompt is too long|input is too long|too many (input )?tokens|token count .*exceeds|exceeds? the (maximum|model'?s) .*(token|context)|input length and .?max_tokens.? exceed/;
-const USED_UP = /credit balance is too low|exceeded your current quota|insufficient (funds|balance|credits)|billing (hard|not active)/;
-const REFUSED = /content management policy|content[ _-]filter|safety (system|settings|policy)|usage polic(y|ies)|flagged/;
+const USED_UP =
+  /credit balance is too low|exceeded your current quota|insufficient (funds|balance|credits)|billing (hard|not active)/;
+const REFUSED =
+  /content management policy|content[ _-]filter|safety (system|settings|policy)|usage polic(y|ies)|flagged/;
 
 /** Status 400 and its like, where the text alone tells the cases apart. */
 const OF_THE_REQUEST = [400, 413, 422];
@@ -112,7 +114,9 @@ export function classifyHiddenError(dialect: DialectName, body: Buffer): Failure
   const parsed = parse(body);
   const root = Array.isArray(parsed) ? mapping(parsed[0]) : mapping(parsed);
   // Answers of the Responses API carry `"error": null`; whoever has an answer in it has no error.
-  const hasAnswer = ['choices', 'content', 'candidates', 'output', 'data'].some((name) => Array.isArray(root[name]) && root['error'] == null);
+  const hasAnswer = ['choices', 'content', 'candidates', 'output', 'data'].some(
+    (name) => Array.isArray(root[name]) && root['error'] == null,
+  );
   if (hasAnswer || root['error'] == null || root['error'] === false) return null;
   const said = saidIn(root);
   const status = said.status >= 400 && said.status < 600 ? said.status : 200;
@@ -179,9 +183,15 @@ function parse(body: Buffer): unknown {
 function saidIn(root: Readonly<Record<string, unknown>>): SaidError {
   const { error } = root;
   const inner = typeof error === 'object' && error !== null ? mapping(error) : root;
-  const details = Array.isArray(inner['details']) ? inner['details'].slice(0, 8).map((detail) => text(mapping(detail)['reason'])) : [];
+  const details = Array.isArray(inner['details'])
+    ? inner['details'].slice(0, 8).map((detail) => text(mapping(detail)['reason']))
+    : [];
   return {
-    type: text(inner['status'] === undefined || typeof inner['status'] === 'number' ? (inner['type'] ?? inner['__type'] ?? inner['code']) : inner['status']),
+    type: text(
+      inner['status'] === undefined || typeof inner['status'] === 'number'
+        ? (inner['type'] ?? inner['__type'] ?? inner['code'])
+        : inner['status'],
+    ),
     code: [text(inner['code']), text(mapping(inner['innererror'])['code']), ...details].join(' '),
     message: typeof error === 'string' ? text(error) : text(inner['message'] ?? root['message'] ?? root['detail']),
     status: [inner['code'], inner['status'], root['status']].find((value) => typeof value === 'number') ?? 0,

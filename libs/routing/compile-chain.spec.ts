@@ -13,7 +13,8 @@ describe('compileChain', () => {
   });
 
   it('RTE-1: limits that are left out are made from the targets', () => {
-    const targets = (count: number) => Array.from({ length: count }, (_, at) => ({ model: `${'abcd'[at % 4]}/m${at}` }));
+    const targets = (count: number) =>
+      Array.from({ length: count }, (_, at) => ({ model: `${'abcd'[at % 4]}/m${at}` }));
     const bench = routingBench({
       small: { steps: [{ targets: targets(1) }] },
       wide: { steps: [{ targets: targets(9) }] },
@@ -33,9 +34,13 @@ describe('compileChain', () => {
 
   it('RTE-1: timeouts of a target go before those of its provider', () => {
     const bench = routingBench({
-      chain: { steps: [{ targets: [{ model: 'a/x', timeout_ms: 1_234, idle_ms: 567 }] }, { targets: [{ model: 'b/x' }] }] },
+      chain: {
+        steps: [{ targets: [{ model: 'a/x', timeout_ms: 1_234, idle_ms: 567 }] }, { targets: [{ model: 'b/x' }] }],
+      },
     });
-    const limits = bench.plan('chain').steps.flatMap((step) => step.targets.map(({ firstByteMs, idleMs }) => [firstByteMs, idleMs]));
+    const limits = bench
+      .plan('chain')
+      .steps.flatMap((step) => step.targets.map(({ firstByteMs, idleMs }) => [firstByteMs, idleMs]));
     expect(limits).toEqual([
       [1_234, 567],
       [30_000, 10_000],

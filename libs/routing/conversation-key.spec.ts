@@ -10,12 +10,37 @@ describe('conversationKey', () => {
     [
       'OpenAI chat',
       { model: 'm', messages: [{ role: 'system', content: 's' }, user('hi, "you"')] },
-      { model: 'm', messages: [{ role: 'system', content: 's' }, user('hi, "you"'), assistant('x'), user('more')], top_p: 1 },
+      {
+        model: 'm',
+        messages: [{ role: 'system', content: 's' }, user('hi, "you"'), assistant('x'), user('more')],
+        top_p: 1,
+      },
     ],
-    ['Anthropic', { system: 's', messages: [user([{ type: 'text', text: 'a]b' }])] }, { system: 's', messages: [user([{ type: 'text', text: 'a]b' }]), assistant('x'), user('y')] }],
-    ['Gemini', { contents: [{ role: 'user', parts: [{ text: 'a' }] }] }, { contents: [{ role: 'user', parts: [{ text: 'a' }] }, { role: 'model', parts: [] }] }],
-    ['Responses', { instructions: 'i', input: [user('a')] }, { instructions: 'i', input: [user('a'), assistant('b'), user('c')] }],
-    ['a named cache', { prompt_cache_key: 'k', messages: [user('a')] }, { prompt_cache_key: 'k', messages: [user('b')] }],
+    [
+      'Anthropic',
+      { system: 's', messages: [user([{ type: 'text', text: 'a]b' }])] },
+      { system: 's', messages: [user([{ type: 'text', text: 'a]b' }]), assistant('x'), user('y')] },
+    ],
+    [
+      'Gemini',
+      { contents: [{ role: 'user', parts: [{ text: 'a' }] }] },
+      {
+        contents: [
+          { role: 'user', parts: [{ text: 'a' }] },
+          { role: 'model', parts: [] },
+        ],
+      },
+    ],
+    [
+      'Responses',
+      { instructions: 'i', input: [user('a')] },
+      { instructions: 'i', input: [user('a'), assistant('b'), user('c')] },
+    ],
+    [
+      'a named cache',
+      { prompt_cache_key: 'k', messages: [user('a')] },
+      { prompt_cache_key: 'k', messages: [user('b')] },
+    ],
   ])('RTE-3: %s: later turns have the key of the first', (_name, first, later) => {
     expect(key(first)).not.toBeNull();
     expect(key(later)).toBe(key(first));

@@ -29,7 +29,8 @@ export function conversationKey(owner: string, session: string | null, body: Buf
     return null;
   }
   const cacheKey = fields.get('prompt_cache_key');
-  if (cacheKey !== undefined && body[cacheKey.start] === QUOTE) return hash.update(part(body, cacheKey)).digest('base64url');
+  if (cacheKey !== undefined && body[cacheKey.start] === QUOTE)
+    return hash.update(part(body, cacheKey)).digest('base64url');
   let isEmpty = true;
   for (const name of SYSTEM) {
     const span = fields.get(name);

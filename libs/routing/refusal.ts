@@ -7,7 +7,8 @@ import type { RouteRun } from './route-run.js';
  */
 export function refusalOf(run: RouteRun, nowMs: number): AppError {
   const tried = run.attempts.map(
-    ({ target, failure }) => `${target.id} failed (${failure === null ? 'no answer' : said(failure.class, failure.status)})`,
+    ({ target, failure }) =>
+      `${target.id} failed (${failure === null ? 'no answer' : said(failure.class, failure.status)})`,
   );
   const left = run.plan.steps
     .flatMap((step) => step.targets)

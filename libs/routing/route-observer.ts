@@ -80,7 +80,11 @@ export class RouteObserver {
       const plan = this.#index.planOf(orgId, name);
       for (const step of plan?.steps ?? []) for (const { id } of step.targets) add(id, plan?.chain ?? null);
     }
-    const page = pageByName([...chainsOf.keys()].map((name) => ({ name })), limit, cursor);
+    const page = pageByName(
+      [...chainsOf.keys()].map((name) => ({ name })),
+      limit,
+      cursor,
+    );
     const items = page.items.map(({ name }) => this.#view(name, [...(chainsOf.get(name) ?? [])].sort()));
     return { items, nextCursor: page.nextCursor };
   }
@@ -88,7 +92,9 @@ export class RouteObserver {
   /** @throws AppError `not_found` when the name leads nowhere */
   simulate(dryRun: DryRun): Simulation {
     const startedMs = 1;
-    const plan = new ChainIndex(this.#sources(), this.#parts(this.#supposed(dryRun, startedMs))).chainFor(dryRun.request);
+    const plan = new ChainIndex(this.#sources(), this.#parts(this.#supposed(dryRun, startedMs))).chainFor(
+      dryRun.request,
+    );
     if (plan === null) {
       throw new AppError('not_found', { text: 'There is no chain and no model of that name.' });
     }

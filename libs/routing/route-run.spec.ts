@@ -140,7 +140,10 @@ describe('RouteRun', () => {
   it('RTE-3: no failover after the first content, unless the chain asks', () => {
     const bench = routingBench(chains);
     for (const name of ['cut', 'stall', 'late_cut', 'late_stall', 'server_error', 'error_body'] as const) {
-      for (const [chain, action] of [['two', 'give'], ['spliced', 'again']] as const) {
+      for (const [chain, action] of [
+        ['two', 'give'],
+        ['spliced', 'again'],
+      ] as const) {
         const fresh = routingBench(chains);
         const run = start(fresh, chain);
         run.next(fresh.clock.ms);
@@ -242,7 +245,9 @@ describe('RouteRun, whatever happens', () => {
   const random = seededRandom(42);
   const pick = <T>(all: readonly T[]): T => all[Math.floor(random() * all.length)] as T;
   const strategies = ['weighted', 'round-robin', 'least-busy', 'latency', 'cost'] as const;
-  const names = ['a', 'b', 'c', 'd'].flatMap((provider) => ['small', 'mid', 'big'].map((model) => `${provider}/${model}`));
+  const names = ['a', 'b', 'c', 'd'].flatMap((provider) =>
+    ['small', 'mid', 'big'].map((model) => `${provider}/${model}`),
+  );
 
   function anyChain(): Record<string, unknown> {
     const steps = Array.from({ length: 1 + Math.floor(random() * 4) }, (_, at) => ({
@@ -257,7 +262,8 @@ describe('RouteRun, whatever happens', () => {
       deadline_ms: 100 + Math.floor(random() * 100_000),
       after_content: pick(['give', 'next']),
     };
-    const errors = random() < 0.3 ? { [pick(['invalid_request', 'auth', 'server_error'])]: pick(['next', 'larger', 'give']) } : {};
+    const errors =
+      random() < 0.3 ? { [pick(['invalid_request', 'auth', 'server_error'])]: pick(['next', 'larger', 'give']) } : {};
     return { steps, retry, errors };
   }
 
@@ -280,7 +286,9 @@ describe('RouteRun, whatever happens', () => {
         const isCallers = last === 'invalid_request' || last === 'content_refusal';
         if (isCallers && !contentSent) expect(actions[last as FailureClass]).not.toBe('give');
         if (!isFirst) expect(bench.clock.ms - startedMs).toBeLessThan(retry.deadlineMs);
-        expect(attempt.firstByteMs).toBeLessThanOrEqual(Math.max(1, retry.deadlineMs - (attempt.startedMs - startedMs)));
+        expect(attempt.firstByteMs).toBeLessThanOrEqual(
+          Math.max(1, retry.deadlineMs - (attempt.startedMs - startedMs)),
+        );
         perTarget.set(attempt.target, (perTarget.get(attempt.target) ?? 0) + 1);
         expect(perTarget.get(attempt.target)).toBeLessThanOrEqual(retry.attemptsPerTarget);
         bench.clock.ms += Math.floor(random() * 30_000);

@@ -1,4 +1,11 @@
-import { Logger, Module, type DynamicModule, type FactoryProvider, type ModuleMetadata, type OnApplicationShutdown } from '@nestjs/common';
+import {
+  Logger,
+  Module,
+  type DynamicModule,
+  type FactoryProvider,
+  type ModuleMetadata,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
 import { systemClock } from '#libs/platform/clock.js';
 import { newId } from '#libs/platform/ids.js';
 import { gauge } from '#libs/platform/metrics.js';
@@ -35,7 +42,11 @@ class RoutingLife implements OnApplicationShutdown {
     observe(router);
     await router.health.connect(new RedisHealthShare(told, heard, newId('inst')), (isUp, error) => {
       if (isUp) logger.log('the health of targets is shared again');
-      else logger.warn({ msg: 'the health of targets is not shared: each gateway goes by its own experience', err: error });
+      else
+        logger.warn({
+          msg: 'the health of targets is not shared: each gateway goes by its own experience',
+          err: error,
+        });
     });
     return new RoutingLife(router, new ResponseOwners(new RedisResponseStore(asked)), () => {
       router.health.disconnect();

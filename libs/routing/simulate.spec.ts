@@ -9,7 +9,9 @@ function path(errors: readonly SimulatedError[]): { ids: string[]; outcome: stri
   const bench = routingBench(chains);
   const simulation = simulate(bench.plan('resilient'), PLAIN, errors, seededRandom(1));
   return {
-    ids: simulation.path.map(({ attempt, verdict }) => `${attempt.target.id} ${attempt.failure?.class ?? verdict.action}`),
+    ids: simulation.path.map(
+      ({ attempt, verdict }) => `${attempt.target.id} ${attempt.failure?.class ?? verdict.action}`,
+    ),
     outcome: simulation.outcome,
     durationMs: simulation.durationMs,
   };

@@ -69,14 +69,16 @@ const ANSWER_MS = 100;
 /** Why a simulated error cannot be used; `null` when it can. */
 export function faultOfError(error: unknown): string | null {
   if (typeof error === 'number') return isStatus(error) ? null : 'must be a status from 200 to 599';
-  if (typeof error === 'string') return classNamed(error) === null ? `must be one of ${SIMULATED_NAMES.join(', ')}` : null;
+  if (typeof error === 'string')
+    return classNamed(error) === null ? `must be one of ${SIMULATED_NAMES.join(', ')}` : null;
   if (typeof error !== 'object' || error === null || Array.isArray(error)) {
     return 'must be a status, the name of an error, or an object with status or class';
   }
   const { status, class: name, retry_after_s: retryAfterS } = error as Record<string, unknown>;
   if (status === undefined && name === undefined) return 'needs a status or a class';
   if (status !== undefined && !isStatus(status)) return 'status must be from 200 to 599';
-  if (name !== undefined && (typeof name !== 'string' || classNamed(name) === null)) return 'class is none of those known';
+  if (name !== undefined && (typeof name !== 'string' || classNamed(name) === null))
+    return 'class is none of those known';
   if (retryAfterS !== undefined && !(typeof retryAfterS === 'number' && retryAfterS >= 0 && retryAfterS <= 86_400)) {
     return 'retry_after_s must be from 0 to 86400';
   }
@@ -113,7 +115,8 @@ export function simulate(
     if (verdict.action !== 'again') break;
     nowMs += verdict.delayMs;
   }
-  const outcome = path.length === 0 ? 'unavailable' : path[path.length - 1]?.verdict.action === 'done' ? 'served' : 'failed';
+  const outcome =
+    path.length === 0 ? 'unavailable' : path[path.length - 1]?.verdict.action === 'done' ? 'served' : 'failed';
   return {
     run,
     path,
@@ -137,7 +140,12 @@ export function seededRandom(seed: number): () => number {
 
 function failureFrom(error: SimulatedError, { target }: Attempt): Failure {
   if (typeof error === 'string') return failureOf(classNamed(error) ?? 'server_error');
-  const { status = null, class: name, body, retry_after_s: retryAfterS } = typeof error === 'number' ? { status: error } : error;
+  const {
+    status = null,
+    class: name,
+    body,
+    retry_after_s: retryAfterS,
+  } = typeof error === 'number' ? { status: error } : error;
   const text = body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body);
   const [dialect = 'openai'] = target.target.provider.dialects;
   const named = name === undefined ? null : classNamed(name);

@@ -19,7 +19,12 @@ describe('TargetState', () => {
     fail(4, 1_000);
     expect([state.breaker, state.mayTry(1_000)]).toEqual(['closed', true]);
     fail(1, 1_000);
-    expect([state.breaker, state.sinceMs, state.openUntilMs, state.reason]).toEqual(['open', 1_000, 11_000, 'server_error']);
+    expect([state.breaker, state.sinceMs, state.openUntilMs, state.reason]).toEqual([
+      'open',
+      1_000,
+      11_000,
+      'server_error',
+    ]);
     expect(state.mayTry(10_999)).toBe(false);
     expect(state.mayTry(11_000)).toBe(true);
     expect(state.breaker).toBe('half_open');

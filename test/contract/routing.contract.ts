@@ -43,7 +43,9 @@ describe('breakers shared through Redis', () => {
 
   async function shareOf(processId: string): Promise<RedisHealthShare> {
     const [told, heard] = await Promise.all(
-      (['background', 'subscriber'] as const).map((purpose) => redisReady(createRedis(server.url, purpose), server.url)),
+      (['background', 'subscriber'] as const).map((purpose) =>
+        redisReady(createRedis(server.url, purpose), server.url),
+      ),
     );
     open.push(() => [told, heard].forEach((redis) => redis?.disconnect()));
     return new RedisHealthShare(told as Redis, heard as Redis, processId);
@@ -134,7 +136,10 @@ describe('breakers shared through Redis', () => {
   });
 
   it('RTE-3: makers of stored answers are known to every process, apart by organisation, and for a time only', async () => {
-    const [one, other] = [0, 1].map(() => new ResponseOwners(new RedisResponseStore(connection))) as [ResponseOwners, ResponseOwners];
+    const [one, other] = [0, 1].map(() => new ResponseOwners(new RedisResponseStore(connection))) as [
+      ResponseOwners,
+      ResponseOwners,
+    ];
     one.remember('org_a', 'resp_1', 'p/m');
     expect(one.known('org_a', 'resp_1')).toBe('p/m');
     expect(other.known('org_a', 'resp_1')).toBeUndefined();
@@ -209,7 +214,9 @@ describe('chains as registry documents', () => {
     await expect(admin(0).update(ref, { affinity: 'none' }, true, origin)).rejects.toMatchObject({ code: 'conflict' });
     await admin(0).remove({ ...ref, expectedVersion: null }, origin);
     await until('the other replica has it', () => ids(1, 'resilient') === null);
-    const actions: unknown = await source.query(`SELECT action FROM audit_log WHERE object_kind = 'chain' ORDER BY seq`);
+    const actions: unknown = await source.query(
+      `SELECT action FROM audit_log WHERE object_kind = 'chain' ORDER BY seq`,
+    );
     expect(actions).toEqual([{ action: 'chain.create' }, { action: 'chain.update' }, { action: 'chain.delete' }]);
   });
 
@@ -218,7 +225,8 @@ describe('chains as registry documents', () => {
       ['Twin', 'twin', 'TWIN', 'tWin'].map((name, at) => admin(at % 2).create('org_default', name, { steps }, origin)),
     );
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
-    for (const result of results) if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'conflict' });
+    for (const result of results)
+      if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'conflict' });
   });
 
   it('RTE-1: a circle that two replicas make at the same time stops no call', async () => {

@@ -39,7 +39,11 @@ export class AppModule {
         LedgerModule.forRoot({ logger: log, archiveRetentionDays: () => settings.live.archive.retentionDays }),
         RoutingModule.forRoot(),
         ProxyModule,
-        RoutingAdminModule.forRoot({ imports: [ProxyModule], inject: [LIVE_SETTINGS, DataPlaneRunner], useFactory: routingSource }),
+        RoutingAdminModule.forRoot({
+          imports: [ProxyModule],
+          inject: [LIVE_SETTINGS, DataPlaneRunner],
+          useFactory: routingSource,
+        }),
         AdminModule,
       ],
     };

@@ -84,13 +84,17 @@ const step = z.strictObject({
 const retry = z.strictObject({
   max_attempts: z.int().min(1).max(MOST_ATTEMPTS).optional().describe('of one request, all targets together'),
   attempts_per_target: z.int().min(1).max(MOST_ATTEMPTS).optional().describe('default 2'),
-  deadline_ms: ms(100, 3_600_000).optional().describe('to the first content, all attempts together; default: longest total_ms of its providers'),
+  deadline_ms: ms(100, 3_600_000)
+    .optional()
+    .describe('to the first content, all attempts together; default: longest total_ms of its providers'),
   base_ms: ms(1, 60_000).optional().describe('first back-off, doubled each time, default 250'),
   max_backoff_ms: ms(1, 300_000).optional().describe('longest back-off, default 8000'),
   after_content: z
     .enum(['give', 'next'])
     .optional()
-    .describe('next: go on at another target when an answer breaks off that the caller has begun to read; default give'),
+    .describe(
+      'next: go on at another target when an answer breaks off that the caller has begun to read; default give',
+    ),
 });
 
 export const chainSchema = z.strictObject({

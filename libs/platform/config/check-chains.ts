@@ -23,10 +23,12 @@ export function checkChain(
   around: ChainSurroundings,
   fault: (path: Path, message: string) => void,
 ): void {
-  if (!CHAIN_NAME.test(name)) return fault(['name'], 'must have letters, digits, dots, dashes and underscores, at most 128');
+  if (!CHAIN_NAME.test(name))
+    return fault(['name'], 'must have letters, digits, dots, dashes and underscores, at most 128');
   if (around.isModel(name)) fault(['name'], 'is the name of a model: a chain needs a name of its own');
   const [first] = listOf(chain, 'steps');
-  if (field(first, 'on') !== undefined) fault(['steps', 0, 'on'], 'the first step is where a call begins: it waits for no failure');
+  if (field(first, 'on') !== undefined)
+    fault(['steps', 0, 'on'], 'the first step is where a call begins: it waits for no failure');
   for (const [index, step] of listOf(chain, 'steps').entries()) checkStep(step, ['steps', index], around, fault);
   const circle = circleFrom(name, chain, around);
   if (circle !== null) fault(circle.path, `leads back to this chain (${circle.names.join(' → ')})`);
@@ -34,7 +36,12 @@ export function checkChain(
   checkErrors(field(chain, 'errors'), fault);
 }
 
-function checkStep(step: unknown, path: Path, around: ChainSurroundings, fault: (path: Path, text: string) => void): void {
+function checkStep(
+  step: unknown,
+  path: Path,
+  around: ChainSurroundings,
+  fault: (path: Path, text: string) => void,
+): void {
   const targets = listOf(step, 'targets');
   const seen = new Map<string, number>();
   for (const [index, target] of targets.entries()) {
@@ -143,7 +150,10 @@ export function checkFileChains(file: unknown, providers: readonly string[], fin
   for (const [name, model] of entriesOf(file, 'models')) {
     const chain = textOf(model, 'chain');
     if (chain !== undefined && !chains.has(chain)) {
-      findings.warning(['models', name, 'chain'], 'is no chain of this file: it counts once the API has made one of that name');
+      findings.warning(
+        ['models', name, 'chain'],
+        'is no chain of this file: it counts once the API has made one of that name',
+      );
     }
   }
 }

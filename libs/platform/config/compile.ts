@@ -126,7 +126,12 @@ function compileTimeouts(timeouts: Written<'providers'>[string]['timeouts']): Up
 }
 
 function compileModel(name: string, model: Written<'models'>[string]): ModelConfig {
-  return { name, ...splitTarget(model.target), contextTokens: model.context_tokens ?? null, ...(model.chain === undefined ? {} : { chain: model.chain }) };
+  return {
+    name,
+    ...splitTarget(model.target),
+    contextTokens: model.context_tokens ?? null,
+    ...(model.chain === undefined ? {} : { chain: model.chain }),
+  };
 }
 
 function compileKey(key: Written<'keys'>[number]): FileKeyConfig {

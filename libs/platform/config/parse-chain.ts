@@ -21,7 +21,8 @@ export function parseChain(name: string, written: unknown, around: ChainSurround
   if (!result.success) {
     for (const issue of result.error.issues) {
       const path = pathOf(issue);
-      if (issue.code === 'unrecognized_keys') for (const key of issue.keys) fault([...path, key], 'is not a known field');
+      if (issue.code === 'unrecognized_keys')
+        for (const key of issue.keys) fault([...path, key], 'is not a known field');
       else fault(path, wordingOf(issue, valueAt(written, path)));
     }
   }

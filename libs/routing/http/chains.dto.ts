@@ -31,7 +31,12 @@ export class ChainStepDto {
 }
 
 export class ChainRetryDto {
-  @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: MOST_ATTEMPTS, description: 'of a request, all targets' })
+  @ApiPropertyOptional({
+    type: 'integer',
+    minimum: 1,
+    maximum: MOST_ATTEMPTS,
+    description: 'of a request, all targets',
+  })
   max_attempts?: number;
 
   @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: MOST_ATTEMPTS, default: 2 })
@@ -49,7 +54,11 @@ export class ChainRetryDto {
   @ApiPropertyOptional({ type: 'integer', default: 8000 })
   max_backoff_ms?: number;
 
-  @ApiPropertyOptional({ enum: ['give', 'next'], default: 'give', description: 'when an answer breaks off after content' })
+  @ApiPropertyOptional({
+    enum: ['give', 'next'],
+    default: 'give',
+    description: 'when an answer breaks off after content',
+  })
   after_content?: string;
 }
 

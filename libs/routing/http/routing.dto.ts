@@ -53,7 +53,9 @@ export class SimulatedContextDto {
   @MaxLength(128)
   team_chain?: string;
 
-  @ApiPropertyOptional({ description: 'any text that stands for a conversation: the same text goes to the same target' })
+  @ApiPropertyOptional({
+    description: 'any text that stands for a conversation: the same text goes to the same target',
+  })
   @IsOptional()
   @IsString()
   @MinLength(1)

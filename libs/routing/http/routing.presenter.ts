@@ -57,7 +57,8 @@ function toAttemptDto({ attempt, atMs, error, verdict }: SimulatedAttempt): Simu
     timeout_ms: Math.round(attempt.firstByteMs),
     error,
     class: attempt.failure?.class ?? null,
-    action: verdict.action === 'done' ? 'served' : verdict.action === 'give' ? 'give' : verdict.sameTarget ? 'retry' : 'next',
+    action:
+      verdict.action === 'done' ? 'served' : verdict.action === 'give' ? 'give' : verdict.sameTarget ? 'retry' : 'next',
     delay_ms: isAgain ? Math.round(verdict.delayMs) : 0,
   };
 }

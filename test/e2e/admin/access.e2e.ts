@@ -1,60 +1,7 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { MATRIX, OPEN } from './access-matrix.js';
 import { startAdminGateway, type AdminGateway } from './admin-gateway.js';
-
-const MATRIX: readonly (readonly [method: string, path: string, viewer: boolean])[] = [
-  ['GET', '/api/keys', true],
-  ['HEAD', '/api/keys', true],
-  ['POST', '/api/keys', false],
-  ['GET', '/api/keys/key_x', true],
-  ['HEAD', '/api/keys/key_x', true],
-  ['PATCH', '/api/keys/key_x', false],
-  ['DELETE', '/api/keys/key_x', false],
-  ['GET', '/api/tokens', true],
-  ['HEAD', '/api/tokens', true],
-  ['POST', '/api/tokens', false],
-  ['GET', '/api/tokens/tok_x', true],
-  ['HEAD', '/api/tokens/tok_x', true],
-  ['DELETE', '/api/tokens/tok_x', false],
-  ['GET', '/api/routing/fallback-chains', true],
-  ['HEAD', '/api/routing/fallback-chains', true],
-  ['POST', '/api/routing/fallback-chains', false],
-  ['GET', '/api/routing/fallback-chains/chain_x', true],
-  ['HEAD', '/api/routing/fallback-chains/chain_x', true],
-  ['PUT', '/api/routing/fallback-chains/chain_x', false],
-  ['PATCH', '/api/routing/fallback-chains/chain_x', false],
-  ['DELETE', '/api/routing/fallback-chains/chain_x', false],
-  ['POST', '/api/routing/simulate', true],
-  ['GET', '/api/routing/targets', true],
-  ['HEAD', '/api/routing/targets', true],
-  ['GET', '/api/audit', true],
-  ['HEAD', '/api/audit', true],
-  ['GET', '/api/audit/verify', false],
-  ['HEAD', '/api/audit/verify', false],
-  ['GET', '/api/logs', true],
-  ['HEAD', '/api/logs', true],
-  ['GET', '/api/logs/req_01234567-89ab-7cde-8f01-23456789abcd', true],
-  ['HEAD', '/api/logs/req_01234567-89ab-7cde-8f01-23456789abcd', true],
-];
-/** Everything that needs no credential; a reviewer reads the reasons beside `@Public`. */
-const OPEN: readonly (readonly [method: string, path: string])[] = [
-  ['GET', '/'],
-  ['HEAD', '/'],
-  ['GET', '/health/live'],
-  ['HEAD', '/health/live'],
-  ['GET', '/health/ready'],
-  ['HEAD', '/health/ready'],
-  ['GET', '/api/openapi.json'],
-  ['HEAD', '/api/openapi.json'],
-  ['GET', '/api/docs'],
-  ['HEAD', '/api/docs'],
-  ['GET', '/api/docs/:file'],
-  ['HEAD', '/api/docs/:file'],
-  ['GET', '/auth/link/:token'],
-  ['HEAD', '/auth/link/:token'],
-  ['POST', '/auth/link/:token'],
-  ['POST', '/auth/logout'],
-];
 
 describe('who may call the admin side', () => {
   let gateway: AdminGateway;

@@ -33,7 +33,12 @@ describe('/api/routing', () => {
   }, 120_000);
   afterAll(() => product?.cleanUp(), 60_000);
 
-  async function call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+  async function call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> {
     const response = await fetch(`${product.url}${path}`, {
       method,
       headers: {
@@ -59,7 +64,13 @@ describe('/api/routing', () => {
       name: 'resilient',
       steps: [
         { strategy: 'weighted', targets: [{ model: 'anthropic/claude-sonnet-5', weight: 1, timeout_ms: 60_000 }] },
-        { strategy: 'latency', targets: [{ model: 'openai/gpt-5', weight: 2 }, { model: 'fast', weight: 1 }] },
+        {
+          strategy: 'latency',
+          targets: [
+            { model: 'openai/gpt-5', weight: 2 },
+            { model: 'fast', weight: 1 },
+          ],
+        },
       ],
       retry: { max_attempts: 5, after_content: 'give' },
       errors: {},
@@ -104,11 +115,31 @@ describe('/api/routing', () => {
     ['without steps', { name: 'bad' }, 'steps'],
     ['with an empty step', { name: 'bad', steps: [{ targets: [] }] }, 'steps[0].targets'],
     ['that names itself', { name: 'bad', steps: [{ targets: [{ model: 'bad' }] }] }, 'steps[0].targets[0].model'],
-    ['with an unknown provider', { name: 'bad', steps: [{ targets: [{ model: 'opnai/x' }] }] }, 'steps[0].targets[0].model'],
-    ['with an unknown model', { name: 'bad', steps: [{ targets: [{ model: 'nobody' }] }] }, 'steps[0].targets[0].model'],
-    ['with an unknown strategy', { name: 'bad', steps: [{ strategy: 'best', targets: [{ model: 'fast' }] }] }, 'steps[0].strategy'],
-    ['with a bad weight', { name: 'bad', steps: [{ targets: [{ model: 'fast', weight: -1 }] }] }, 'steps[0].targets[0].weight'],
-    ['with a bad timeout', { name: 'bad', steps: [{ targets: [{ model: 'fast', timeout_ms: 'x' }] }] }, 'steps[0].targets[0].timeout_ms'],
+    [
+      'with an unknown provider',
+      { name: 'bad', steps: [{ targets: [{ model: 'opnai/x' }] }] },
+      'steps[0].targets[0].model',
+    ],
+    [
+      'with an unknown model',
+      { name: 'bad', steps: [{ targets: [{ model: 'nobody' }] }] },
+      'steps[0].targets[0].model',
+    ],
+    [
+      'with an unknown strategy',
+      { name: 'bad', steps: [{ strategy: 'best', targets: [{ model: 'fast' }] }] },
+      'steps[0].strategy',
+    ],
+    [
+      'with a bad weight',
+      { name: 'bad', steps: [{ targets: [{ model: 'fast', weight: -1 }] }] },
+      'steps[0].targets[0].weight',
+    ],
+    [
+      'with a bad timeout',
+      { name: 'bad', steps: [{ targets: [{ model: 'fast', timeout_ms: 'x' }] }] },
+      'steps[0].targets[0].timeout_ms',
+    ],
     ['with an unknown field', { name: 'bad', steps, retires: 1 }, 'retires'],
     ['without a name', { steps }, 'name'],
     ['with a name that is none', { name: 'a b', steps }, 'name'],
@@ -141,14 +172,18 @@ describe('/api/routing', () => {
     const { json } = await call('GET', `${CHAINS}/declared`);
     expect(json).toMatchObject({ id: 'chain_file_declared', source: 'file', version: 0, retry: { max_attempts: 3 } });
     for (const id of ['declared', 'chain_file_declared']) {
-      for (const [method, body] of [['PUT', { steps }], ['PATCH', {}], ['DELETE', undefined]] as const) {
+      for (const [method, body] of [
+        ['PUT', { steps }],
+        ['PATCH', {}],
+        ['DELETE', undefined],
+      ] as const) {
         const refused = await call(method, `${CHAINS}/${id}`, body);
         expect([method, refused.status, refused.json.code]).toEqual([method, 409, 'file_owned']);
       }
     }
     for (const name of ['page-a', 'page-b', 'page-c']) await call('POST', CHAINS, { name, steps });
     const seen: string[] = [];
-    for (let cursor: string | null = ''; cursor !== null; ) {
+    for (let cursor: string | null = ''; cursor !== null;) {
       const page: Answer = await call('GET', `${CHAINS}?limit=2${cursor === '' ? '' : `&cursor=${cursor}`}`);
       seen.push(...page.json.items.map((one: { name: string }) => one.name));
       cursor = page.json.nextCursor;
@@ -191,7 +226,10 @@ describe('/api/routing', () => {
     const alone = await simulate({ model: 'openai/gpt-5', errors: [500] });
     expect([alone.json.chain, alone.json.outcome]).toEqual([null, 'failed']);
     const behind = await simulate({ model: 'fast', errors: [401] });
-    expect([behind.json.chain, idsOf(behind)]).toEqual(['declared', ['openai/gpt-5-mini', 'anthropic/claude-sonnet-5']]);
+    expect([behind.json.chain, idsOf(behind)]).toEqual([
+      'declared',
+      ['openai/gpt-5-mini', 'anthropic/claude-sonnet-5'],
+    ]);
     const keys = await simulate({ model: 'openai/gpt-5', errors: [404], context: { key_chain: 'declared' } });
     expect(idsOf(keys)).toEqual(['openai/gpt-5', 'anthropic/claude-sonnet-5']);
     expect((await simulate({ model: 'nobody' })).status).toBe(404);
