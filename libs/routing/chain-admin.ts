@@ -77,19 +77,20 @@ export class ChainAdmin {
       { name, uniqueName, body: { ...body } },
       audited('chain.create', origin),
     );
-    return this.view(document);
+    return viewOf(document, this.surroundings(document.orgId));
   }
 
   /** By name. A document that a chain of the file hides is not shown. */
   list(orgId: string, limit: number, cursor: string | undefined): Page<ChainView> {
     const page = pageByName(this.entries(orgId), limit, cursor);
-    return { items: page.items.map((one) => this.viewOf(orgId, one)), nextCursor: page.nextCursor };
+    const around = this.surroundings(orgId);
+    return { items: page.items.map((one) => viewOf(one, around)), nextCursor: page.nextCursor };
   }
 
   get(orgId: string, id: string): ChainView {
     const found = this.entries(orgId).find((one) => isNamed(one, id));
     if (found === undefined) throw noSuch();
-    return this.viewOf(orgId, found);
+    return viewOf(found, this.surroundings(orgId));
   }
 
   /**
@@ -113,7 +114,7 @@ export class ChainAdmin {
       },
       audited('chain.update', origin),
     );
-    return this.view(document);
+    return viewOf(document, this.surroundings(document.orgId));
   }
 
   /** Refused while another chain has it as a target. */
@@ -149,11 +150,12 @@ export class ChainAdmin {
 
   private surroundings(orgId: string): ChainSurroundings {
     const models = this.neighbours.models();
+    const byName = new Map(this.entries(orgId).map((one) => [one.name, one]));
     return {
       isModel: (name) => models.resolve(name) !== null,
       whyNoModel: (name) => whyNoModel(name),
       chainNamed: (name) => {
-        const found = this.entries(orgId).find((one) => one.name === name);
+        const found = byName.get(name);
         return found === undefined ? undefined : writeChain(configOf(found));
       },
     };
@@ -169,30 +171,25 @@ export class ChainAdmin {
   private documents(orgId: string): readonly RegistryDocument[] {
     return [...this.feed.current().all('chain')].filter((document) => document.orgId === orgId);
   }
+}
 
-  private viewOf(orgId: string, one: ChainConfig | RegistryDocument): ChainView {
-    if ('body' in one) return this.view(one);
-    return {
-      ...one,
-      id: fileChainId(one.name),
-      source: 'file',
-      version: 0,
-      createdAtMs: null,
-      updatedAtMs: null,
-      faults: this.faultsOf(orgId, one),
-    };
+function viewOf(one: ChainConfig | RegistryDocument, around: ChainSurroundings): ChainView {
+  const chain = configOf(one);
+  const parsed = parseChain(chain.name, writeChain(chain), around);
+  const faults = parsed.ok ? [] : parsed.faults;
+  if ('body' in one) {
+    const { id, version, createdAtMs, updatedAtMs } = one;
+    return { ...chain, id, source: 'api', version, createdAtMs, updatedAtMs, faults };
   }
-
-  private view(document: RegistryDocument): ChainView {
-    const { orgId, id, version, createdAtMs, updatedAtMs } = document;
-    const chain = configOf(document);
-    return { ...chain, id, source: 'api', version, createdAtMs, updatedAtMs, faults: this.faultsOf(orgId, chain) };
-  }
-
-  private faultsOf(orgId: string, { name, ...settings }: ChainConfig): ChainView['faults'] {
-    const parsed = parseChain(name, writeChain(settings), this.surroundings(orgId));
-    return parsed.ok ? [] : parsed.faults;
-  }
+  return {
+    ...chain,
+    id: fileChainId(one.name),
+    source: 'file',
+    version: 0,
+    createdAtMs: null,
+    updatedAtMs: null,
+    faults,
+  };
 }
 
 /** `null` takes a part away. */

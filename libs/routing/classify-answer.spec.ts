@@ -55,6 +55,7 @@ describe('classifyAnswer', () => {
     [['anthropic', 429, { message: 'Too many requests', __type: 'ThrottlingException' }], 'rate_limit'],
     [['anthropic', 400, { message: 'Input is too long for requested model.' }], 'context_length'],
     [gemini(429, 'RESOURCE_EXHAUSTED'), 'rate_limit'],
+    [gemini(429, 'RESOURCE_EXHAUSTED', 'You exceeded your current quota, please check your plan'), 'rate_limit'],
     [gemini(400, 'INVALID_ARGUMENT', 'API key not valid.', [{ reason: 'API_KEY_INVALID' }]), 'auth'],
     [
       gemini(400, 'INVALID_ARGUMENT', 'The input token count (2000000) exceeds the maximum number of tokens allowed'),
@@ -103,6 +104,8 @@ describe('classifyHiddenError', () => {
     ['openai', { error: { message: 'no', code: 429 } }, 'rate_limit'],
     ['openai', { error: 'something broke' }, 'error_body'],
     ['openai', { id: 'r', error: null, output: [] }, null],
+    ['openai', { choices: [{ message: {} }], error: 'a warning' }, null],
+    ['openai', { choices: [], error: { type: 'server_error' } }, 'server_error'],
     ['openai', { choices: [{ message: { content: '"error"' } }] }, null],
     ['anthropic', { type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } }, 'overloaded'],
     ['anthropic', { type: 'message', content: [{ type: 'text', text: 'an "error"' }] }, null],
@@ -155,6 +158,13 @@ describe('retryAfterMs', () => {
   ])('RTE-2: %j asks for %s ms', (headers, expected) => {
     expect(retryAfterMs(headers, nowMs)).toBe(expected);
   });
+});
+
+it("RTE-2: Google's pause stands in the body, and a header goes before it", () => {
+  const body = Buffer.from('{"error":{"details":[{"@type":"x","retryDelay": "34.5s"}]}}');
+  expect(retryAfterMs({}, 0, body)).toBe(34_500);
+  expect(retryAfterMs({ 'retry-after': '1' }, 0, body)).toBe(1_000);
+  expect(retryAfterMs({}, 0, Buffer.from('{"retryDelay":"soon"}'))).toBeNull();
 });
 
 describe('backoffMs', () => {

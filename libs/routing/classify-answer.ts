@@ -70,8 +70,9 @@ const ANTHROPIC_RULES: readonly Rule[] = [
 const GEMINI_RULES: readonly Rule[] = [
   { code: /api_key_invalid|api_key_expired|api_key_service_blocked|service_disabled|consumer_/, is: 'auth' },
   { message: /api key (not valid|expired|not found)/, is: 'auth' },
-  { statuses: [403, 429], message: USED_UP, is: 'quota' },
+  // Google words every 429 as a used-up quota, also that of one minute.
   { type: /resource_exhausted/, is: 'rate_limit' },
+  { statuses: [403], message: USED_UP, is: 'quota' },
   { type: /unauthenticated|permission_denied/, is: 'auth' },
   { type: /not_found/, is: 'unknown_model' },
   { type: /deadline_exceeded/, is: 'request_timeout' },
@@ -113,15 +114,16 @@ export function classifyHiddenError(dialect: DialectName, body: Buffer): Failure
   if (at < 0) return null;
   const parsed = parse(body);
   const root = Array.isArray(parsed) ? mapping(parsed[0]) : mapping(parsed);
-  // Answers of the Responses API carry `"error": null`; whoever has an answer in it has no error.
-  const hasAnswer = ['choices', 'content', 'candidates', 'output', 'data'].some(
-    (name) => Array.isArray(root[name]) && root['error'] == null,
-  );
-  if (hasAnswer || root['error'] == null || root['error'] === false) return null;
+  // Answers of the Responses API carry `"error": null`, and some servers warn beside an answer.
+  if (root['error'] == null || root['error'] === false) return null;
+  if (ANSWERS.some((name) => Array.isArray(root[name]) && root[name].length > 0)) return null;
   const said = saidIn(root);
   const status = said.status >= 400 && said.status < 600 ? said.status : 200;
   return byRules(dialect, status, said) ?? (status === 200 ? 'error_body' : byStatus(status));
 }
+
+/** Lists that hold the answer itself. */
+const ANSWERS = ['choices', 'content', 'candidates', 'output', 'data'] as const;
 
 /** The class of an error event in a stream that had begun, from its JSON text. */
 export function classifyStreamError(dialect: DialectName, data: Buffer): FailureClass {

@@ -11,7 +11,7 @@ export type NominalCost = (provider: Provider, model: string) => number | null;
 /** What plans are compiled with. */
 export interface PlanParts {
   readonly models: ModelIndex;
-  readonly health: Pick<HealthBook, 'stateOf'>;
+  readonly health: Pick<HealthBook, 'stateOf' | 'passingStateOf'>;
   readonly costOf: NominalCost;
 }
 
@@ -157,6 +157,7 @@ function compileTarget(config: ChainTargetConfig, parts: PlanParts, longContext:
     weight: config.weight,
     firstByteMs: config.timeoutMs ?? timeouts.firstByteMs,
     idleMs: config.idleMs ?? timeouts.idleMs,
+    isPassing: false,
   });
 }
 
@@ -165,7 +166,7 @@ function directStep(target: Target, parts: PlanParts): PlanStep {
   return {
     strategy: 'weighted',
     on: null,
-    targets: [planTarget(target, parts, { weight: 1, firstByteMs, idleMs })],
+    targets: [planTarget(target, parts, { weight: 1, firstByteMs, idleMs, isPassing: true })],
     turn: { next: 0 },
   };
 }
@@ -173,16 +174,17 @@ function directStep(target: Target, parts: PlanParts): PlanStep {
 function planTarget(
   target: Target,
   { models, health, costOf }: PlanParts,
-  limits: Pick<PlanTarget, 'weight' | 'firstByteMs' | 'idleMs'>,
+  given: Pick<PlanTarget, 'weight' | 'firstByteMs' | 'idleMs'> & { readonly isPassing: boolean },
 ): PlanTarget {
   const id = `${target.provider.name}/${target.model}`;
+  const { isPassing, ...limits } = given;
   return {
     id,
     target,
     ...limits,
     costNanos: costOf(target.provider, target.model),
     contextTokens: contextOf(models, target, id),
-    state: health.stateOf(id),
+    state: isPassing ? health.passingStateOf(id) : health.stateOf(id),
   };
 }
 

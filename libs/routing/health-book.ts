@@ -1,9 +1,11 @@
 import type { Clock } from '#libs/platform/clock.js';
 import type { HealthShare, SharedChange } from './health-share.js';
-import { TargetState } from './target-state.js';
+import { TargetState, type StateListener } from './target-state.js';
 
-/** Targets that are kept an eye on. Direct calls name targets too, and callers choose those names: the rest is not kept. */
+/** Targets of chains that are kept an eye on. */
 const MOST_TARGETS = 4096;
+/** Targets that were only called by themselves: callers choose their names, so the longest unused is forgotten. */
+const MOST_PASSING = 1024;
 const POLL_MS = 2_000;
 
 /** How what others told or what the store said could not be had; once per change, not per try. */
@@ -12,8 +14,10 @@ export type ShareListener = (isUp: boolean, error: unknown) => void;
 /** The states of all targets of this process, and their exchange with other processes. */
 export class HealthBook {
   readonly #states = new Map<string, TargetState>();
+  readonly #passing = new Map<string, TargetState>();
   readonly #clock: Clock;
   #share: HealthShare | null = null;
+  #observer: StateListener = () => {};
   #onShare: ShareListener = () => {};
   #stopListening: () => void = () => {};
   #timer: NodeJS.Timeout | null = null;
@@ -23,17 +27,45 @@ export class HealthBook {
     this.#clock = clock;
   }
 
-  /** The state of a target, always the same object. When the book is full, one that nobody else sees. */
+  /** The state of a target of a chain, always the same object. When the book is full, one that nobody else sees. */
   stateOf(target: string): TargetState {
     const known = this.#states.get(target);
     if (known !== undefined) return known;
-    const state = new TargetState(target, (changed, coolMs) => this.#tell(changed, coolMs));
+    const state = this.#passing.get(target) ?? this.#make(target);
+    this.#passing.delete(target);
     if (this.#states.size < MOST_TARGETS) this.#states.set(target, state);
     return state;
   }
 
-  states(): Iterable<TargetState> {
-    return this.#states.values();
+  /** The state of a target that is called by itself: that of the chains that have it too, else one that is kept for a while. */
+  passingStateOf(target: string): TargetState {
+    const known = this.#states.get(target);
+    if (known !== undefined) return known;
+    const state = this.#passing.get(target) ?? this.#make(target);
+    this.#passing.delete(target);
+    this.#passing.set(target, state);
+    if (this.#passing.size > MOST_PASSING) {
+      const [oldest] = this.#passing.keys();
+      if (oldest !== undefined) this.#passing.delete(oldest);
+    }
+    return state;
+  }
+
+  *states(): Iterable<TargetState> {
+    yield* this.#states.values();
+    yield* this.#passing.values();
+  }
+
+  /** Calls `listener` at each opening (with its cool-down) and closing that this process decides. */
+  observe(listener: StateListener): void {
+    this.#observer = listener;
+  }
+
+  #make(target: string): TargetState {
+    return new TargetState(target, (changed, coolMs) => {
+      this.#observer(changed, coolMs);
+      this.#tell(changed, coolMs);
+    });
   }
 
   /** Begins to exchange with others: at once, at each change, and every two seconds what was missed. */
@@ -83,7 +115,7 @@ export class HealthBook {
 
   #tell(target: TargetState, coolMs: number | null): void {
     const share = this.#share;
-    // States beyond the bound are nobody's business; the store would fill with them.
+    // Others heed breakers for their chains' sake; the store would fill with what callers name.
     if (share === null || this.#states.get(target.id) !== target) return;
     const change: SharedChange =
       coolMs === null || target.reason === null

@@ -120,7 +120,7 @@ export class RouteObserver {
   }
 
   #view(id: string, chains: readonly string[]): TargetView {
-    const state = this.router.health.stateOf(id);
+    const state = this.router.health.passingStateOf(id);
     const nowMs = this.clock.monotonic();
     state.refresh(nowMs);
     const toWallMs = this.clock.now() - nowMs;

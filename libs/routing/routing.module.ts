@@ -40,6 +40,10 @@ class RoutingLife implements OnApplicationShutdown {
     await redisReady(told, urls.redis);
     const router = new Router(systemClock);
     observe(router);
+    router.health.observe(({ id, reason }, coolMs) => {
+      if (coolMs === null) logger.log({ msg: 'a target is called again', target: id });
+      else logger.warn({ msg: 'a target is not called for now', target: id, reason, coolMs });
+    });
     await router.health.connect(new RedisHealthShare(told, heard, newId('inst')), (isUp, error) => {
       if (isUp) logger.log('the health of targets is shared again');
       else

@@ -75,6 +75,8 @@ describe('TargetState', () => {
     const { state } = rig();
     state.bad(1_000, { class: 'auth', status: 401, retryAfterMs: null });
     expect([state.breaker, state.openUntilMs]).toEqual(['open', 31_000]);
+    for (let i = 0; i < 9; i++) state.bad(2_000, { class: 'auth', status: 401, retryAfterMs: null });
+    expect(state.openUntilMs).toBe(31_000); // calls that were under way do not lengthen it
   });
 
   it("RTE-3: a caller's mistake during a probe shows that the target is well; a caller that leaves shows nothing", () => {

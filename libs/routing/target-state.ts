@@ -94,10 +94,12 @@ export class TargetState {
     if (blame === 'busy' && failure.retryAfterMs !== null && failure.retryAfterMs > 0) {
       return this.#open(nowMs, failure, Math.min(failure.retryAfterMs, MOST_COOL_MS));
     }
+    // Calls that were under way when it opened, and those of models by themselves, do not lengthen its cool-down.
+    if (this.breaker === 'open') return;
     if (blame === 'unusable') return this.#open(nowMs, failure, this.#coolMs(UNUSABLE_COOL_MS));
     const bad = this.#bad + this.#badBefore;
     const isTooMuch = bad >= OPEN_AT_FAILURES && bad >= OPEN_AT_SHARE * (bad + this.#good + this.#goodBefore);
-    if (wasTried || (this.breaker === 'closed' && isTooMuch)) this.#open(nowMs, failure, this.#coolMs(FAULT_COOL_MS));
+    if (wasTried || isTooMuch) this.#open(nowMs, failure, this.#coolMs(FAULT_COOL_MS));
   }
 
   /** Another process opened the breaker. */
