@@ -8,6 +8,7 @@ const BY_CODE: Readonly<Record<string, FailureClass>> = {
   EAI_NODATA: 'dns',
   ENODATA: 'dns',
   ESERVFAIL: 'dns',
+  EGRESS_REFUSED: 'dns', // the address found is not one the gateway may call (libs/platform/egress)
   ECONNREFUSED: 'connect',
   ECONNRESET: 'connect',
   ECONNABORTED: 'connect',
@@ -51,7 +52,8 @@ export function classifyFault(error: unknown, stage: AnswerStage): FailureClass 
 function classOf(error: unknown): FailureClass | null {
   let current: unknown = error;
   for (let depth = 0; depth < 5 && typeof current === 'object' && current !== null; depth++) {
-    const { code, cause, errors } = current as { code?: unknown; cause?: unknown; errors?: unknown };
+    const { code, name, cause, errors } = current as Readonly<Record<string, unknown>>;
+    if (name === 'HTTPParserError') return 'bad_answer'; // its code is that of the parser, or none
     if (typeof code === 'string') {
       if (Object.hasOwn(BY_CODE, code)) return BY_CODE[code] as FailureClass;
       if (/^(ERR_TLS_|ERR_SSL_|CERT_)/.test(code)) return 'tls';

@@ -25,7 +25,11 @@ export const ERROR_MATRIX = {
   server_error: { met: '5xx that is not below', action: 'retry', blame: 'fault' },
   overloaded: { met: '529, 503', action: 'retry', blame: 'busy' },
   connect: { met: 'connection refused or reset before the answer', action: 'retry', blame: 'fault' },
-  dns: { met: "the provider's name cannot be looked up", action: 'next', blame: 'fault' },
+  dns: {
+    met: "the provider's name cannot be looked up, or its address may not be called",
+    action: 'next',
+    blame: 'fault',
+  },
   tls: { met: 'no trusted encrypted connection', action: 'next', blame: 'fault' },
   first_byte_timeout: { met: 'no answer in time', action: 'retry', blame: 'fault' },
   stall: { met: 'the answer stops before its first content', action: 'retry', blame: 'fault' },
