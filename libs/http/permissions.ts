@@ -29,6 +29,8 @@ export const PERMISSIONS = {
   'alerts:read': READERS,
   'webhooks:read': READERS,
   'webhooks:write': ADMIN,
+  'routing:read': READERS,
+  'routing:write': ADMIN,
   'logs:read': READERS,
   'logs:read_bodies': ADMIN,
   'prices:read': READERS,

@@ -1,4 +1,22 @@
 // The entry of the configuration part: what other libraries and apps may know of it.
+export { checkChain, type ChainSurroundings } from './config/check-chains.js';
+export {
+  FAILURE_ACTIONS,
+  FAILURE_CLASSES,
+  MOST_ATTEMPTS,
+  STRATEGIES,
+  writeChain,
+  type ChainConfig,
+  type ChainRetryConfig,
+  type ChainSettings,
+  type ChainStepConfig,
+  type ChainTargetConfig,
+  type FailureAction,
+  type FailureClass,
+  type Strategy,
+  type WrittenChain,
+} from './config/chain-schema.js';
+export { parseChain, type ParsedChain } from './config/parse-chain.js';
 export type {
   BootConfig,
   ClientGonePolicy,

@@ -80,6 +80,7 @@ export const ERRORS = {
   upstream_cut: { kind: 'upstream', status: 502, text: 'The model provider broke off its answer.' },
   upstream_failed: { kind: 'upstream', status: 502, text: 'The model provider ended its answer with an error.' },
   upstream_stalled: { kind: 'upstream', status: 504, text: 'The model provider stopped sending.' },
+  no_target_available: { kind: 'unavailable', status: 503, text: 'No provider that could serve this is available.' },
   // ourselves
   overloaded: { kind: 'unavailable', status: 503, text: 'The gateway cannot take more work right now.' },
   store_unavailable: { kind: 'unavailable', status: 503, text: 'A store the gateway needs is not available.' },

@@ -6,12 +6,14 @@ import { EgressPolicy } from '#libs/platform/egress.js';
 import type { Logger } from '#libs/platform/logger.js';
 import { PriceAdminModule, type PriceSources } from '#libs/price-admin/index.js';
 import { REGISTRY_FEED, RegistryModule, type RegistryFeed } from '#libs/registry/index.js';
+import { RoutingAdminModule, RoutingModule } from '#libs/routing/index.js';
 import { POSTGRES, REDIS, StoresModule, type StoreUrls } from '#libs/stores/index.js';
 import { AdminModule } from './admin/admin.module.js';
 import { LIVE_SETTINGS, type LiveSettings } from './live-settings.js';
 import { ProcessModule } from './process.module.js';
 import { DataPlaneRunner } from './proxy/data-plane-runner.js';
 import { ProxyModule } from './proxy/proxy.module.js';
+import { routingSource } from './routing-source.js';
 
 export interface AppParts {
   readonly settings: LiveSettings;
@@ -56,7 +58,13 @@ export class AppModule {
           zoneOfOrg,
         }),
         AlertsModule.forRoot({ policy }),
+        RoutingModule.forRoot(),
         ProxyModule,
+        RoutingAdminModule.forRoot({
+          imports: [ProxyModule],
+          inject: [LIVE_SETTINGS, DataPlaneRunner],
+          useFactory: routingSource,
+        }),
         PriceAdminModule.forRoot(priceSources),
         AdminModule,
       ],

@@ -1,3 +1,4 @@
+import { checkFileChains } from './check-chains.js';
 import { checkKeys } from './check-keys.js';
 import { checkOwners } from './check-owners.js';
 import { checkProviders } from './check-providers.js';
@@ -24,6 +25,7 @@ export function checkMeaning(file: unknown, nowMs: number, findings: Findings): 
   }
   checkProviders(file, findings);
   checkModels(file, findings);
+  checkFileChains(file, providerNames(file), findings);
   checkKeys(file, nowMs, findings);
   checkOwners(file, findings);
   checkServers(file, findings);

@@ -1,5 +1,6 @@
 import { isAbsolute, resolve } from 'node:path';
 import { Secret } from '../secret.js';
+import { compileChainSettings } from './chain-schema.js';
 import { DEFAULT_BASE_URLS, UNSERVED_TYPES } from './check-providers.js';
 import type {
   BootConfig,
@@ -60,6 +61,10 @@ export function compileLive(file: ConfigFile): LiveConfig {
     models: Object.entries(file.models ?? {})
       .map(([name, model]) => compileModel(name, model))
       .filter((model) => served.has(model.provider)),
+    chains: Object.entries(file.fallback_chains ?? {}).map(([name, chain]) => ({
+      name,
+      ...compileChainSettings(chain),
+    })),
     keys: (file.keys ?? []).map(compileKey),
     org: file.org === undefined ? null : compileOrg(file.org),
     teams: compileOwners(file.teams),
@@ -142,6 +147,7 @@ function compileModel(name: string, model: Written<'models'>[string]): ModelConf
     ...splitTarget(model.target),
     contextTokens: model.context_tokens ?? null,
     limits: compileLimits(model.limits),
+    ...(model.chain === undefined ? {} : { chain: model.chain }),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Secret } from '../secret.js';
 import type { BudgetConfig, LimitsConfig } from './governance.js';
+import type { ChainConfig } from './chain-schema.js';
 import type { ConfigFile, ProviderType } from './schema.js';
 
 /** How long one upstream call may take, in milliseconds. */
@@ -44,6 +45,8 @@ export interface ModelConfig {
   readonly contextTokens: number | null;
   /** Of the target, for all callers together. */
   readonly limits: LimitsConfig;
+  /** Fallback chain that stands behind the model. */
+  readonly chain?: string;
 }
 
 /** A virtual key declared in the file. */
@@ -131,6 +134,7 @@ export interface LiveConfig {
   readonly reportRetentionDays: number;
   readonly providers: readonly ProviderConfig[];
   readonly models: readonly ModelConfig[];
+  readonly chains: readonly ChainConfig[];
   readonly keys: readonly FileKeyConfig[];
   /** `null`: the file has no `org` section; the registry's counts. */
   readonly org: FileOrgConfig | null;

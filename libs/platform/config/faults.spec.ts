@@ -26,7 +26,7 @@ describe('each fault with its line and path', () => {
     ['keys: [{ name: a, limits: { rmp: 1 } }]', 1, 'keys[0].limits.rmp', /did you mean "rpm"/],
     ['zzz: 1', 1, 'zzz', /^unknown setting$/],
     [
-      'fallback_chains: { c: { steps: [{ targets: [{ model: a/b, wieght: 1 }] }] } }',
+      'fallback_chains: { c: { steps: [{ targets: [{ model: demo/b, wieght: 1 }] }] } }',
       1,
       'fallback_chains.c.steps[0].targets[0].wieght',
       /weight/,

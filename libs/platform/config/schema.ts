@@ -13,6 +13,7 @@ import {
   TAG_NAME,
   WEEK_STARTS,
 } from './governance.js';
+import { chainSchema } from './chain-schema.js';
 
 /**
  * The shape of `smartflow.yaml` (CFG-1). The schema is strict everywhere: an unknown key is an error with a suggestion.
@@ -119,24 +120,7 @@ const model = z.strictObject({
     .describe('provider/model'),
   context_tokens: z.int().positive().optional().describe('context window; from 1000000 on, an [1m] sibling is listed'),
   limits: limits.optional().describe('of the target, for all callers together'),
-});
-
-const chainTarget = z.strictObject({
-  model: z.string(),
-  weight: z.number().nonnegative().optional(),
-  timeout_ms: z.int().positive().optional(),
-});
-
-const chain = z.strictObject({
-  steps: z
-    .array(
-      z.strictObject({
-        strategy: z.enum(['weighted', 'round-robin', 'least-busy', 'latency', 'cost']).optional(),
-        targets: z.array(chainTarget).min(1),
-      }),
-    )
-    .min(1),
-  retry: z.strictObject({ max_attempts: z.int().positive().optional() }).optional(),
+  chain: name.optional().describe('fallback chain that stands behind this model'),
 });
 
 const key = z.strictObject({
@@ -259,7 +243,7 @@ export const configSchema = z.strictObject({
     .optional(),
   providers: z.record(name, provider).optional(),
   models: z.record(z.string().min(1).max(256), model).optional(),
-  fallback_chains: z.record(name, chain).optional(),
+  fallback_chains: z.record(name, chainSchema).optional(),
   org: z
     .strictObject({
       display_name: z.string().min(1).max(128).optional(),

@@ -34,7 +34,7 @@ export function checkShape(source: Source): { readonly value: unknown; readonly 
         findings.fault([...path, key], `unknown setting${didYouMean(key, known)}`);
       }
     } else {
-      findings.fault(path, wording(issue, valueAt(value, path)));
+      findings.fault(path, wordingOf(issue, valueAt(value, path)));
     }
   }
   return { value, file: null };
@@ -72,7 +72,7 @@ function coerce(text: string, expected: string): number | boolean | undefined {
 }
 
 /** Says what is expected without quoting what was found. */
-function wording(issue: Issue, found: unknown): string {
+export function wordingOf(issue: Issue, found: unknown): string {
   if (found === null) return 'has no value; leave the line out or give it one';
   switch (issue.code) {
     case 'invalid_type':
@@ -153,7 +153,7 @@ function unwrapped(schema: unknown): unknown {
   return schema instanceof z.ZodOptional ? schema.unwrap() : schema;
 }
 
-function valueAt(root: unknown, path: Path): unknown {
+export function valueAt(root: unknown, path: Path): unknown {
   let value = root;
   for (const part of path) {
     if (typeof value !== 'object' || value === null) return undefined;
@@ -162,6 +162,6 @@ function valueAt(root: unknown, path: Path): unknown {
   return value;
 }
 
-function pathOf(issue: Issue): Path {
+export function pathOf(issue: Issue): Path {
   return issue.path.filter((part) => typeof part !== 'symbol');
 }

@@ -1,4 +1,4 @@
-/** Who may call what: every route of the admin side, and whether a viewer may. */
+/** Every route of the admin side that needs a permission: an admin may call each, a viewer where it says so. */
 export const MATRIX: readonly (readonly [method: string, path: string, viewer: boolean])[] = [
   ['GET', '/api/keys', true],
   ['HEAD', '/api/keys', true],
@@ -40,6 +40,17 @@ export const MATRIX: readonly (readonly [method: string, path: string, viewer: b
   ['GET', '/api/prices/price_x', true],
   ['HEAD', '/api/prices/price_x', true],
   ['DELETE', '/api/prices/price_x', false],
+  ['GET', '/api/routing/fallback-chains', true],
+  ['HEAD', '/api/routing/fallback-chains', true],
+  ['POST', '/api/routing/fallback-chains', false],
+  ['GET', '/api/routing/fallback-chains/chain_x', true],
+  ['HEAD', '/api/routing/fallback-chains/chain_x', true],
+  ['PUT', '/api/routing/fallback-chains/chain_x', false],
+  ['PATCH', '/api/routing/fallback-chains/chain_x', false],
+  ['DELETE', '/api/routing/fallback-chains/chain_x', false],
+  ['POST', '/api/routing/simulate', true],
+  ['GET', '/api/routing/targets', true],
+  ['HEAD', '/api/routing/targets', true],
   ['GET', '/api/audit', true],
   ['HEAD', '/api/audit', true],
   ['GET', '/api/audit/verify', false],

@@ -1,0 +1,36 @@
+import type { TokenUsage } from '#libs/dialects/index.js';
+import { priceCall } from '#libs/pricing/index.js';
+import type { NominalCost, RoutingSource } from '#libs/routing/index.js';
+import type { LiveSettings } from './live-settings.js';
+import type { DataPlaneRunner } from './proxy/data-plane-runner.js';
+
+/** A call of the usual proportions, for comparing prices of targets: three tokens in for one out. */
+const NOMINAL: TokenUsage = {
+  inputTokens: 3_000,
+  cachedInputTokens: 0,
+  cacheWrite5mTokens: 0,
+  cacheWrite1hTokens: 0,
+  outputTokens: 1_000,
+  reasoningTokens: 0,
+  webSearchRequests: 0,
+  raw: '{}',
+};
+
+/** What a nominal call costs at today's prices; plans keep it until the next change of configuration. */
+export function nominalCost({ plane }: Pick<DataPlaneRunner, 'plane'>): NominalCost {
+  return (provider, model) => {
+    const overrides = plane.snapshot.priceOverrides;
+    const price = priceCall(plane.prices, { provider, model, usage: NOMINAL, atMs: Date.now(), overrides });
+    return price.priceVersion === null ? null : price.costNanos;
+  };
+}
+
+/** What routing's admin side reads: the file's chains and models, and the models as the data plane resolves them. */
+export function routingSource(settings: LiveSettings, runner: DataPlaneRunner): RoutingSource {
+  return {
+    fileChains: () => settings.live.chains,
+    fileModels: () => settings.live.models,
+    models: () => runner.plane.snapshot.models,
+    costOf: nominalCost(runner),
+  };
+}

@@ -1,0 +1,263 @@
+import type { TokenUsage } from '#libs/dialects/index.js';
+import type { FailureAction } from '#libs/platform/config.js';
+import type { StickyTargets } from './affinity.js';
+import { backoffMs } from './backoff.js';
+import { chooseTarget } from './choose-target.js';
+import { failureOf, type Failure } from './failure.js';
+import type { PlanStep, PlanTarget, RoutePlan } from './route-plan.js';
+
+/** What a request brings along that decides where it may go. */
+export interface RouteContext {
+  /** When the request began, monotonic ms: its deadline counts from here. */
+  readonly startedMs: number;
+  /** The conversation it belongs to (`conversationKey`); `null`: none, or the plan does not use it. */
+  readonly affinityKey: string | null;
+  /** The only target that can serve it (`previous_response_id`), as `provider/model`; heeded when the plan has it. */
+  readonly pinned: string | null;
+  /** The caller's own credential goes upstream (subscription login): that it is refused is the caller's affair. */
+  readonly callerCredential: boolean;
+  /** Whether a target can serve the call at all (operation, dialect); `null`: each can. */
+  readonly canServe: ((target: PlanTarget) => boolean) | null;
+}
+
+/** One attempt, for the ledger and the headers. Filled in while it runs. */
+export interface Attempt {
+  /** From 1. */
+  readonly number: number;
+  readonly target: PlanTarget;
+  /** Index of its step in the plan. */
+  readonly step: number;
+  readonly startedMs: number;
+  /** How long to wait for its first content: the target's limit or what is left of the deadline. */
+  readonly firstByteMs: number;
+  /** When its first content was passed on; `null`: not yet, or never. */
+  contentAtMs: number | null;
+  endedMs: number | null;
+  /** `null` while it runs and when it went well. */
+  failure: Failure | null;
+  /** What it reported, also when it failed: such usage is billed. */
+  usage: TokenUsage | null;
+}
+
+/**
+ * What to do after an attempt. `done`: it went well. `again`: wait, then ask `next()`. `give`: the caller gets this failure,
+ * as the provider worded it.
+ */
+export type Verdict =
+  | { readonly action: 'done' }
+  | { readonly action: 'again'; readonly delayMs: number; readonly sameTarget: boolean }
+  | { readonly action: 'give' };
+
+const DONE: Verdict = { action: 'done' };
+const GIVE: Verdict = { action: 'give' };
+const AT_ONCE: Verdict = { action: 'again', delayMs: 0, sameTarget: false };
+
+/** Nobody keeps a caller waiting longer than this for one provider's `Retry-After`. */
+const MOST_WAIT_MS = 60_000;
+
+const NO_TARGETS: ReadonlySet<PlanTarget> = new Set();
+
+export interface RunParts {
+  /** 0 ≤ x < 1. */
+  readonly random: () => number;
+  readonly sticky: StickyTargets;
+}
+
+/**
+ * The way of one request through its plan: `next()` begins an attempt, `content()` says that the caller has begun to read,
+ * and `succeeded()`, `failed()` or `left()` end it. Synchronous, without I/O and without a clock of its own: `nowMs` is
+ * monotonic and never goes back. A run ends after at most `maxAttempts` attempts.
+ */
+export class RouteRun {
+  /** In the order in which they were made. */
+  readonly attempts: Attempt[] = [];
+  #current: Attempt | null = null;
+  #last: Failure | null = null;
+  #again: PlanTarget | null = null;
+  #spent: ReadonlySet<PlanTarget> = NO_TARGETS;
+  /** After a context that was too long: only models with more than this. */
+  #moreTokensThan: number | null = null;
+  #needsLarger = false;
+  #contentSent = false;
+  #over = false;
+  readonly #pinned: string | null;
+
+  constructor(
+    readonly plan: RoutePlan,
+    readonly context: RouteContext,
+    private readonly parts: RunParts,
+  ) {
+    const { pinned } = context;
+    this.#pinned =
+      pinned !== null && plan.steps.some((step) => step.targets.some((one) => one.id === pinned)) ? pinned : null;
+  }
+
+  /** The attempt to make now; `null` when none is left: the caller gets the last failure, or `refusalOf(run)` without one. */
+  next(nowMs: number): Attempt | null {
+    if (this.#current !== null) throw new Error('the attempt before has not been reported');
+    const { plan, context, attempts } = this;
+    const leftMs = context.startedMs + plan.retry.deadlineMs - nowMs;
+    if (this.#over || attempts.length >= plan.retry.maxAttempts || (leftMs <= 0 && attempts.length > 0)) {
+      this.#over = true;
+      return null;
+    }
+    const chosen = this.#choose(nowMs);
+    if (chosen === null) {
+      this.#over = true;
+      return null;
+    }
+    const { target } = chosen;
+    target.state.begin(nowMs);
+    const attempt: Attempt = {
+      number: attempts.length + 1,
+      target,
+      step: chosen.step,
+      startedMs: nowMs,
+      firstByteMs: Math.max(1, Math.min(target.firstByteMs, leftMs)),
+      contentAtMs: null,
+      endedMs: null,
+      failure: null,
+      usage: null,
+    };
+    attempts.push(attempt);
+    this.#current = attempt;
+    return attempt;
+  }
+
+  /** The attempt under way; `null` between attempts. */
+  get current(): Attempt | null {
+    return this.#current;
+  }
+
+  /** Whether no further attempt will be made. */
+  get isOver(): boolean {
+    return this.#over;
+  }
+
+  /** The first content goes to the caller: from here on only `after_content` of the chain can move the call. */
+  content(nowMs: number): void {
+    const attempt = this.#current;
+    if (attempt === null || attempt.contentAtMs !== null) return;
+    attempt.contentAtMs = nowMs;
+    this.#contentSent = true;
+    attempt.target.state.good(nowMs, nowMs - attempt.startedMs);
+  }
+
+  /** The attempt under way ended well. */
+  succeeded(nowMs: number, usage: TokenUsage | null = null): Verdict {
+    const attempt = this.#end(nowMs, usage);
+    if (attempt !== null && attempt.contentAtMs === null) attempt.target.state.good(nowMs, nowMs - attempt.startedMs);
+    this.#over = true;
+    return DONE;
+  }
+
+  /** The attempt under way failed. `usage`: what it reported all the same. */
+  failed(nowMs: number, failure: Failure, usage: TokenUsage | null = null): Verdict {
+    const attempt = this.#end(nowMs, usage);
+    if (attempt === null || this.#over) return GIVE;
+    attempt.failure = failure;
+    this.#last = failure;
+    const isCallersCredential = failure.class === 'auth' && this.context.callerCredential;
+    if (isCallersCredential) attempt.target.state.good(nowMs, null);
+    else attempt.target.state.bad(nowMs, failure);
+    const action = isCallersCredential ? 'give' : this.#actionFor(failure);
+    const verdict = this.#decide(action, attempt, failure, nowMs);
+    if (verdict.action === 'give') this.#over = true;
+    return verdict;
+  }
+
+  /** The caller has gone, during an attempt or between two. Says nothing about any target. */
+  left(nowMs: number, usage: TokenUsage | null = null): void {
+    if (this.#current !== null) this.failed(nowMs, failureOf('caller_left'), usage);
+    this.#over = true;
+  }
+
+  #end(nowMs: number, usage: TokenUsage | null): Attempt | null {
+    const attempt = this.#current;
+    if (attempt === null) return null;
+    attempt.endedMs = nowMs;
+    attempt.usage = usage;
+    attempt.target.state.end();
+    this.#current = null;
+    return attempt;
+  }
+
+  #actionFor(failure: Failure): FailureAction {
+    const { actions } = this.plan;
+    const isOurs = failure.class === 'own_refusal' || failure.class === 'caller_left';
+    // Whatever ends an answer that is being read, the caller has half of it.
+    if (this.#contentSent && !isOurs) return failure.class === 'late_stall' ? actions.late_stall : actions.late_cut;
+    return actions[failure.class];
+  }
+
+  #decide(action: FailureAction, attempt: Attempt, failure: Failure, nowMs: number): Verdict {
+    const { retry } = this.plan;
+    const leftMs = this.context.startedMs + retry.deadlineMs - nowMs;
+    if (action === 'give' || leftMs <= 0 || this.attempts.length >= retry.maxAttempts) return GIVE;
+    if (action === 'retry') {
+      const delayMs = this.#delayBeforeRetry(attempt, failure, nowMs, leftMs);
+      if (delayMs !== null) {
+        this.#again = attempt.target;
+        return { action: 'again', delayMs, sameTarget: true };
+      }
+    }
+    this.#spent = new Set(this.#spent).add(attempt.target);
+    if (action === 'larger') {
+      this.#needsLarger = true;
+      this.#moreTokensThan = Math.max(this.#moreTokensThan ?? 0, attempt.target.contextTokens ?? Infinity);
+    }
+    return this.plan.steps.some((step) => this.#openIn(step, nowMs).length > 0) ? AT_ONCE : GIVE;
+  }
+
+  /** How long to wait for the same target; `null`: go on without it. */
+  #delayBeforeRetry({ target }: Attempt, failure: Failure, nowMs: number, leftMs: number): number | null {
+    const { retry, heedsBreakers, steps } = this.plan;
+    let tries = 0;
+    for (const attempt of this.attempts) if (attempt.target === target) tries++;
+    if (tries >= retry.attemptsPerTarget) return null;
+    const { retryAfterMs } = failure;
+    const delayMs = backoffMs(tries, retry, retryAfterMs, this.parts.random);
+    if (delayMs >= leftMs || delayMs > MOST_WAIT_MS) return null;
+    if (retryAfterMs !== null && retryAfterMs > retry.maxBackoffMs) {
+      const hasOther = steps.some((step) => this.#openIn(step, nowMs).some((one) => one !== target));
+      if (hasOther) return null;
+    }
+    // Its breaker may have opened over this very failure.
+    const isShut = heedsBreakers && target.state.breaker === 'open' && target.state.openUntilMs > nowMs + delayMs;
+    return isShut ? null : delayMs;
+  }
+
+  #choose(nowMs: number): { readonly target: PlanTarget; readonly step: number } | null {
+    const { steps, heedsBreakers, usesAffinity } = this.plan;
+    const again = this.#again;
+    this.#again = null;
+    if (again !== null && (!heedsBreakers || again.state.mayTry(nowMs))) {
+      return { target: again, step: this.attempts[this.attempts.length - 1]?.step ?? 0 };
+    }
+    for (let step = 0; step < steps.length; step++) {
+      const current = steps[step] as PlanStep;
+      const open = this.#openIn(current, nowMs);
+      if (open.length === 0) continue;
+      const affinityKey = usesAffinity ? this.context.affinityKey : null;
+      const target = chooseTarget(current, open, { nowMs, affinityKey, ...this.parts });
+      return { target, step };
+    }
+    return null;
+  }
+
+  /** Targets of a step that may be tried now. */
+  #openIn(step: PlanStep, nowMs: number): readonly PlanTarget[] {
+    const { on, targets } = step;
+    if (on !== null && (this.#last === null || !on.has(this.#last.class))) return [];
+    // Whoever writes a step for too long contexts knows that its models are larger.
+    const isMeant = on !== null && on.has('context_length');
+    const isFree = (one: PlanTarget): boolean =>
+      !this.#spent.has(one) &&
+      (this.#pinned === null || one.id === this.#pinned) &&
+      (!this.#needsLarger || isMeant || (one.contextTokens ?? 0) > (this.#moreTokensThan ?? 0)) &&
+      (this.context.canServe?.(one) ?? true) &&
+      (!this.plan.heedsBreakers || one.state.mayTry(nowMs));
+    // Nearly always all of them: then nothing is copied.
+    return targets.every(isFree) ? targets : targets.filter(isFree);
+  }
+}
