@@ -130,6 +130,14 @@ describe('RouteRun', () => {
     expect(other.next(fresh.clock.ms)?.target.id).toBe('b/small');
   });
 
+  it('RTE-2: who waited for a target as long as it asked is let through, also by a timer that fires a little early', () => {
+    const bench = routingBench(chains);
+    const run = bench.router.route(bench.plan('two'), { ...PLAIN, startedMs: bench.clock.ms });
+    run.next(bench.clock.ms);
+    run.failed(bench.clock.ms, failure('rate_limit', { status: 429, retryAfterMs: 2_000 }));
+    expect(run.next(bench.clock.ms + 1_999)?.target.id).toBe('a/small');
+  });
+
   it('RTE-2: a Retry-After that does not fit the deadline ends at the next target, or with the caller', () => {
     const bench = routingBench({ short: { steps: [step('a/small')], retry: { deadline_ms: 1_000 } } });
     const run = start(bench, 'short');

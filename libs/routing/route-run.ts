@@ -55,6 +55,9 @@ const AT_ONCE: Verdict = { action: 'again', delayMs: 0, sameTarget: false };
 /** Nobody keeps a caller waiting longer than this for one provider's `Retry-After`. */
 const MOST_WAIT_MS = 60_000;
 
+/** A timer may fire so much early: who waited for a target as long as was said is let through. */
+const TIMER_MS = 2;
+
 const NO_TARGETS: ReadonlySet<PlanTarget> = new Set();
 
 export interface RunParts {
@@ -231,7 +234,7 @@ export class RouteRun {
     const { steps, heedsBreakers, usesAffinity } = this.plan;
     const again = this.#again;
     this.#again = null;
-    if (again !== null && (!heedsBreakers || again.state.mayTry(nowMs))) {
+    if (again !== null && (!heedsBreakers || again.state.mayTry(nowMs + TIMER_MS))) {
       return { target: again, step: this.attempts[this.attempts.length - 1]?.step ?? 0 };
     }
     for (let step = 0; step < steps.length; step++) {

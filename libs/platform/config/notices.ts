@@ -22,6 +22,11 @@ export function noteWithoutEffect(file: unknown, findings: Findings): void {
     if (field(file, section) !== undefined) findings.warning([section], sentence);
   }
   for (const [index, key] of listOf(file, 'keys').entries()) noteFields(key, ['keys', index], findings);
+  for (const [name, model] of entriesOf(file, 'models')) {
+    if (field(model, 'chain') !== undefined) {
+      findings.warning(['models', name, 'chain'], 'fallback chains are not used by this version');
+    }
+  }
   for (const [name, provider] of entriesOf(file, 'providers')) {
     const type = textOf(provider, 'type') ?? '';
     if (UNSERVED_TYPES.includes(type)) {
