@@ -13,5 +13,16 @@ export { gemini } from './gemini/gemini.js';
 export { openai } from './openai/openai.js';
 export { responsesToChat } from './openai/responses-to-chat.js';
 export { withoutUsageChunk } from './openai/stream.js';
-export { addField, parseSpan, scanObject, splice, type Edit, type ScannedObject, type Span } from './scan.js';
+export { memberStart, removeMembers } from './members.js';
+export {
+  addField,
+  elementsOf,
+  objectAt,
+  parseSpan,
+  scanObject,
+  splice,
+  type Edit,
+  type ScannedObject,
+  type Span,
+} from './scan.js';
 export type { TokenUsage } from './usage.js';

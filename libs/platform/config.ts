@@ -1,5 +1,15 @@
 // The entry of the configuration part: what other libraries and apps may know of it.
 export type {
+  AwsKey,
+  AwsWebIdentity,
+  AzureSettings,
+  BedrockSettings,
+  CloudSettings,
+  EntraSettings,
+  ServiceAccount,
+  VertexSettings,
+} from './config/cloud.js';
+export type {
   BootConfig,
   ConfigFault,
   FileKeyConfig,

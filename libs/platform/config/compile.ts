@@ -1,6 +1,7 @@
 import { isAbsolute, resolve } from 'node:path';
 import { Secret } from '../secret.js';
-import { DEFAULT_BASE_URLS, UNSERVED_TYPES } from './check-providers.js';
+import { DEFAULT_BASE_URLS } from './check-providers.js';
+import { cloudBaseUrl, compileCloud } from './cloud.js';
 import type {
   BootConfig,
   FileKeyConfig,
@@ -39,12 +40,11 @@ export function compileBoot(file: ConfigFile, overrides: Overrides, folders: Fol
   };
 }
 
-/** Live settings of a file that has passed all checks. Providers that cannot be called, and models on them, are left out. */
+/** Live settings of a file that has passed all checks. */
 export function compileLive(file: ConfigFile): LiveConfig {
-  const providers = Object.entries(file.providers ?? { demo: { type: 'demo' as const } })
-    .filter(([, provider]) => !UNSERVED_TYPES.includes(provider.type))
-    .map(([name, provider]) => toProviderConfig(name, provider));
-  const served = new Set(providers.map((provider) => provider.name));
+  const providers = Object.entries(file.providers ?? { demo: { type: 'demo' as const } }).map(([name, provider]) =>
+    toProviderConfig(name, provider),
+  );
   return {
     egressAllow: [...(file.egress?.allow ?? [])],
     archive: {
@@ -54,9 +54,7 @@ export function compileLive(file: ConfigFile): LiveConfig {
     },
     ledgerRetentionDays: file.ledger?.retention_days ?? 400,
     providers,
-    models: Object.entries(file.models ?? {})
-      .map(([name, model]) => compileModel(name, model))
-      .filter((model) => served.has(model.provider)),
+    models: Object.entries(file.models ?? {}).map(([name, model]) => compileModel(name, model)),
     keys: (file.keys ?? []).map(compileKey),
     prices: Object.entries(file.prices ?? {}).map(([target, price]) => compilePrice(target, price)),
   };
@@ -90,7 +88,8 @@ function archiveOf(file: ConfigFile, overrides: Overrides): Secret | null {
 type Written<Section extends keyof ConfigFile> = NonNullable<ConfigFile[Section]>;
 
 function toProviderConfig(name: string, provider: Written<'providers'>[string]): ProviderConfig {
-  const baseUrl = provider.base_url ?? DEFAULT_BASE_URLS[provider.type];
+  const baseUrl = provider.base_url ?? DEFAULT_BASE_URLS[provider.type] ?? cloudBaseUrl(provider);
+  const cloud = compileCloud(provider);
   const headers = Object.entries(provider.headers ?? {}).filter(([, value]) => value !== '');
   return {
     name,
@@ -98,11 +97,21 @@ function toProviderConfig(name: string, provider: Written<'providers'>[string]):
     baseUrl: provider.type === 'demo' || baseUrl === undefined ? null : canonicalUrl(baseUrl),
     apiKey: provider.api_key === undefined || provider.api_key === '' ? null : new Secret(provider.api_key),
     apiVersion: provider.api_version === undefined || provider.api_version === '' ? null : provider.api_version,
-    streamUsage: provider.stream_usage ?? true,
+    streamUsage: provider.stream_usage ?? asksStreamUsage(provider),
     headers: Object.fromEntries(headers.map(([header, value]) => [header.toLowerCase(), new Secret(value)])),
     models: [...(provider.models ?? [])],
     timeouts: compileTimeouts(provider.timeouts),
+    ...(cloud === undefined ? {} : { cloud }),
   };
+}
+
+/** Azure's dated APIs know `stream_options` since this version; earlier ones refuse it. */
+const AZURE_STREAM_OPTIONS_SINCE = '2024-09-01';
+
+function asksStreamUsage(provider: Written<'providers'>[string]): boolean {
+  const dated =
+    provider.type === 'azure-openai' ? (/^\d{4}-\d\d-\d\d/.exec(provider.api_version ?? '')?.[0] ?? '') : '';
+  return dated === '' || dated >= AZURE_STREAM_OPTIONS_SINCE;
 }
 
 /** As the URL standard writes it, so that an odd spelling of a host is the host that was checked; no slash at the end. */

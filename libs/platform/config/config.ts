@@ -1,4 +1,5 @@
 import type { Secret } from '../secret.js';
+import type { CloudSettings } from './cloud.js';
 import type { ConfigFile, ProviderType } from './schema.js';
 
 /** How long one upstream call may take, in milliseconds. */
@@ -21,6 +22,8 @@ export interface ProviderConfig {
   readonly headers: Readonly<Record<string, Secret>>;
   readonly models: readonly string[];
   readonly timeouts: UpstreamTimeouts;
+  /** What azure-openai, bedrock and vertex need besides. */
+  readonly cloud?: CloudSettings;
 }
 
 export interface ModelConfig {

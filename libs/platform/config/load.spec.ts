@@ -193,15 +193,6 @@ describe('what the file says', () => {
     expect(stores.mongodb?.reveal()).toBe('mongodb://a:1,b:2/x');
   });
 
-  it('providers that cannot be called yet are left out together with the models on them, with a warning', () => {
-    const config = loaded(
-      'providers: { b: { type: bedrock }, d: { type: demo } }\nmodels: { x: { target: b/m }, y: { target: d/echo } }',
-    );
-    expect(config.live.providers.map((provider) => provider.name)).toEqual(['d']);
-    expect(config.live.models.map((model) => model.name)).toEqual(['y']);
-    expect(config.warnings).toMatchObject([{ path: 'providers.b.type', line: 1 }]);
-  });
-
   it('the configuration is frozen throughout', () => {
     const config = loaded('providers: { a: { type: openai, headers: { x-a: b } } }');
     expect(() => Object.assign(config.live.providers[0] as object, { name: 'x' })).toThrow(TypeError);

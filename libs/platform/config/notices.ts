@@ -1,6 +1,5 @@
-import { UNSERVED_TYPES } from './check-providers.js';
 import type { Findings, Path } from './findings.js';
-import { entriesOf, field, listOf, textOf } from './untyped.js';
+import { entriesOf, field, listOf } from './untyped.js';
 
 /** Sections that are understood as a whole but not acted upon. */
 const SECTIONS: Readonly<Record<string, string>> = {
@@ -28,15 +27,6 @@ export function noteWithoutEffect(file: unknown, findings: Findings): void {
   }
   for (const [name, team] of entriesOf(file, 'teams')) noteFields(team, ['teams', name], findings);
   for (const [index, key] of listOf(file, 'keys').entries()) noteFields(key, ['keys', index], findings);
-  for (const [name, provider] of entriesOf(file, 'providers')) {
-    const type = textOf(provider, 'type') ?? '';
-    if (UNSERVED_TYPES.includes(type)) {
-      findings.warning(
-        ['providers', name, 'type'],
-        `providers of type ${type} cannot be called by this version: they and the models that name them are left out`,
-      );
-    }
-  }
 }
 
 function noteFields(owner: unknown, path: Path, findings: Findings): void {

@@ -12,6 +12,7 @@ import type { LiveSettings } from '../live-settings.js';
 import { ActiveCalls } from './active-calls.js';
 import { compileConfig, snapshotOf, type CompiledConfig } from './compile-snapshot.js';
 import type { DataPlane } from './data-plane.js';
+import { TokenClient } from './fetch-token.js';
 import { HeldBytes } from './held-bytes.js';
 import { ProxyMetrics } from './proxy-metrics.js';
 import { UpstreamPools } from './upstream-pools.js';
@@ -38,6 +39,7 @@ export class DataPlaneRunner {
   readonly plane: DataPlane;
   readonly #parts: DataPlaneParts;
   readonly #fileKeys: FileKeySecrets;
+  readonly #tokens = new TokenClient(() => this.#egress);
   #egress: EgressPolicy;
   #config: CompiledConfig;
   #unsubscribe: () => void;
@@ -48,7 +50,7 @@ export class DataPlaneRunner {
     this.#fileKeys = new FileKeySecrets(config.boot.dataDir);
     this.#egress = egressOf(live);
     const prices = bundledPriceTable();
-    this.#config = compileConfig(live, parts.demo, prices);
+    this.#config = compileConfig(live, parts.demo, prices, this.#tokens.fetchToken);
     const active = new ActiveCalls();
     this.plane = {
       snapshot: this.#snapshot(this.#config, parts.feed.current()),
@@ -73,7 +75,7 @@ export class DataPlaneRunner {
 
   /** Everything that can fail comes first, so that a refused change leaves no half. */
   #reconfigure(live: LiveConfig): void {
-    const config = compileConfig(live, this.#parts.demo, this.plane.prices);
+    const config = compileConfig(live, this.#parts.demo, this.plane.prices, this.#tokens.fetchToken);
     const snapshot = this.#snapshot(config, this.#parts.feed.current());
     const egress = egressOf(live);
     const sameEgress = isDeepStrictEqual(live.egressAllow, this.#config.live.egressAllow);
@@ -102,6 +104,7 @@ export class DataPlaneRunner {
   async stop(): Promise<void> {
     this.#unsubscribe();
     await this.plane.pools.destroy();
+    await this.#tokens.destroy();
   }
 }
 
