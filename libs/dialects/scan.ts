@@ -194,6 +194,7 @@ export function elementsOf(body: Buffer, span: Span): Span[] | null {
       if (body[i] !== COMMA) throw malformed();
       i = skipSpace(body, i + 1);
     }
+    if (i >= span.end) throw malformed();
     if (body[i] !== OPEN_BRACE && body[i] !== OPEN_BRACKET) return null;
     const end = skipContainer(body, i, 2);
     elements.push({ start: i, end });

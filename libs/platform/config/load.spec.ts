@@ -306,7 +306,6 @@ describe('what has no effect in this version', () => {
     ['servers: {}', 'servers', /not served by this version/],
     ['roles: {}', 'roles', /not enforced by this version/],
     ['api_keys: []', 'api_keys', /not accepted by this version/],
-    ['providers: { v: { type: vertex } }', 'providers.v.type', /cannot be called by this version/],
     ['providers: { v: { type: demo, base_url: "https://h" } }', 'providers.v.base_url', /no effect on a demo provider/],
     ['providers: { o: { type: openai } }', 'providers.o', /no api_key/],
     [

@@ -47,8 +47,8 @@ export class SigningCredential implements Credential {
     // An empty Buffer counts as no body for the signer: it hashes the empty text, which is the same.
     const request = { service: SERVICE, region: this.#region, method, path, headers: signed, body };
     const { sessionToken, ...pair } = key;
-    aws4.sign(request, sessionToken === null ? pair : { ...pair, sessionToken });
-    return Object.entries(signed)
+    const result = aws4.sign(request, sessionToken === null ? pair : { ...pair, sessionToken });
+    return Object.entries(result.headers ?? {})
       .filter(([name]) => !given.has(name) && name.toLowerCase() !== 'content-length')
       .flatMap(([name, value]) => [name.toLowerCase(), String(value)]);
   }
