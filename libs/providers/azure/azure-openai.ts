@@ -63,6 +63,8 @@ export const azureOpenai: ProviderShape = {
     return `${root}/deployments/${encodeURIComponent(deploymentOf(config, model))}${path}`;
   },
   query: (config) => (config.apiVersion === null ? '' : `api-version=${encodeURIComponent(config.apiVersion)}`),
+  // The version is the configuration's, whatever an Azure client has in its own query.
+  passesQuery: () => false,
   adaptation: (config) => ((settingsOf(config)?.deployments.size ?? 0) > 0 ? new DeploymentNames(config) : null),
   credential(config, fetchToken) {
     const entra = settingsOf(config)?.entra ?? null;
