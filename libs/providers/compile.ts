@@ -1,6 +1,7 @@
 import type { DialectName } from '#libs/dialects/index.js';
 import type { ProviderConfig } from '#libs/platform/config.js';
-import type { Credential, FetchToken } from './credential.js';
+import { CredentialCache } from './credential-cache.js';
+import type { Credential } from './credential.js';
 import type { Provider } from './provider.js';
 import { SHAPES } from './shapes.js';
 
@@ -21,9 +22,6 @@ function headersOf(config: ProviderConfig, auth: Readonly<Record<string, string>
   for (const [name, value] of Object.entries(config.headers)) headers[name.toLowerCase()] = value.reveal();
   return headers;
 }
-
-/** Stands for a token service where none is given: tests of what asks for no token. */
-const noTokens: FetchToken = () => Promise.reject(new Error('no way to ask for tokens'));
 
 /** Credentials that stand in the configuration. */
 function fixedCredentials(config: ProviderConfig, apiKey: string | undefined): Buffer[] {
@@ -48,12 +46,12 @@ function credentialsNow(fixed: readonly Buffer[], credential: Credential): () =>
 /**
  * A provider as the data plane uses it, or `null` for one without an address. Every header and base path is worked out
  * once, here.
- * @param fetchToken asks token services, for providers whose credentials expire
+ * @param credentials of providers whose credentials expire or sign; default none kept, and no way to ask for tokens
  */
 export function compileProvider(
   config: ProviderConfig,
   demo: DemoAddress | null,
-  fetchToken: FetchToken = noTokens,
+  credentials = new CredentialCache(() => Promise.reject(new Error('no way to ask for tokens'))),
 ): Provider | null {
   const shape = SHAPES[config.type];
   const baseUrl = config.type === 'demo' ? demo?.baseUrl : config.baseUrl;
@@ -70,9 +68,9 @@ export function compileProvider(
   );
   const none: Record<string, string> = {};
   const dialects = new Set(shape.dialects);
-  const credential = shape.credential?.(config, fetchToken) ?? null;
+  const credential = credentials.of(config, (fetchToken) => shape.credential?.(config, fetchToken) ?? null);
   const fixed = fixedCredentials(config, apiKey);
-  const credentials = credential === null ? () => fixed : credentialsNow(fixed, credential);
+  const secretsNow = credential === null ? () => fixed : credentialsNow(fixed, credential);
   return {
     name: config.name,
     type: config.type,
@@ -90,7 +88,7 @@ export function compileProvider(
       return basePath + path + joinQuery(fixedQuery, shape.passesQuery?.(operation) === false ? '' : query);
     },
     get credentials() {
-      return credentials();
+      return secretsNow();
     },
     adaptation: shape.adaptation?.(config) ?? null,
     credential,

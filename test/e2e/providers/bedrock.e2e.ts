@@ -1,4 +1,5 @@
 import Anthropic, { APIError } from '@anthropic-ai/sdk';
+import type { MessageStream } from '@anthropic-ai/sdk/lib/MessageStream';
 import { chunkFrame, exceptionFrame, framesOf } from '#test/fakes/clouds/event-frames.js';
 import { awsError, eventStream } from '#test/fakes/clouds/fake-bedrock.js';
 import { everyBytes } from '#test/fakes/upstream/behaviour.js';
@@ -26,6 +27,8 @@ const tools = [
 ];
 const ask = { model: 'claude-bedrock', max_tokens: 1000, messages, tools };
 const sentBody = (): Record<string, unknown> => running.bedrock.requests.at(-1)!.json() as Record<string, unknown>;
+const idOf = async (stream: MessageStream): Promise<string> =>
+  (await stream.withResponse()).response.headers.get('x-request-id') ?? '';
 const failure = async (call: Promise<unknown>): Promise<APIError> => {
   const error: unknown = await call.then(
     () => null,
@@ -66,7 +69,7 @@ describe('the Anthropic SDK calls Claude on Bedrock', () => {
     expect(events.filter((type) => type === 'message_stop')).toHaveLength(1);
     expect(running.bedrock.requests.at(-1)!.target).toMatch(/\/invoke-with-response-stream$/);
     expect(sentBody()).not.toHaveProperty('stream');
-    const row = await logOf(running.product, stream.request_id ?? '');
+    const row = await logOf(running.product, await idOf(stream));
     expect(row).toMatchObject({ status: 200, error: null, inputTokens: recordings.messagesStream.usage!.inputTokens });
   });
 
@@ -94,13 +97,13 @@ describe('the Anthropic SDK calls Claude on Bedrock', () => {
       .create({
         ...ask,
         betas: ['context-1m-2025-08-07', 'structured-outputs-2025-11-13', 'claude-code-20250219'],
-        output_format: { type: 'json_schema', schema: { type: 'object' } },
-      } as never)
+        output_config: { format: { type: 'json_schema', schema: { type: 'object' } } },
+      })
       .withResponse();
     expect(sentBody()).toMatchObject({ anthropic_beta: ['context-1m-2025-08-07'] });
-    expect(sentBody()).not.toHaveProperty('output_format');
+    expect(sentBody()).not.toHaveProperty('output_config');
     expect(response.headers.get('x-smartflow-dropped')?.split(/,|%2C/).sort()).toEqual(
-      ['anthropic-beta:claude-code-20250219', 'anthropic-beta:structured-outputs-2025-11-13', 'output_format'].sort(),
+      ['anthropic-beta:claude-code-20250219', 'anthropic-beta:structured-outputs-2025-11-13', 'output_config'].sort(),
     );
     expect(running.bedrock.requests.at(-1)!.target).not.toContain('beta=');
   });
@@ -165,7 +168,7 @@ describe('what goes wrong at Bedrock', () => {
     const stream = client.messages.stream(ask);
     const error = await failure(stream.finalMessage());
     expect(error.error).toEqual({ type: 'error', error: { type: 'rate_limit_error', message: 'Too many tokens' } });
-    const row = await logOf(running.product, stream.request_id ?? '');
+    const row = await logOf(running.product, await idOf(stream));
     expect(row).toMatchObject({ error: 'upstream_failed', inputTokens: recordings.messagesStream.usage!.inputTokens });
   });
 
@@ -189,7 +192,7 @@ describe('what goes wrong at Bedrock', () => {
       expect(error.error).toMatchObject({
         error: { type: 'api_error', message: expect.stringMatching(/cannot be understood/) },
       });
-      const row = await logOf(running.product, stream.request_id ?? '');
+      const row = await logOf(running.product, await idOf(stream));
       expect(row).toMatchObject({
         error: 'upstream_invalid',
         inputTokens: recordings.messagesStream.usage!.inputTokens,

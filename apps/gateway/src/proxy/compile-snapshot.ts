@@ -1,7 +1,7 @@
 import type { KeyIndex } from '#libs/keys-budgets/index.js';
 import type { LiveConfig } from '#libs/platform/config.js';
 import type { PriceTable } from '#libs/pricing/index.js';
-import { compileProvider, type DemoAddress, type FetchToken, type Provider } from '#libs/providers/index.js';
+import { compileProvider, type CredentialCache, type DemoAddress, type Provider } from '#libs/providers/index.js';
 import { ModelIndex } from '#libs/routing/index.js';
 import type { Snapshot } from './snapshot.js';
 
@@ -17,10 +17,10 @@ export function compileConfig(
   live: LiveConfig,
   demo: DemoAddress | null,
   prices: PriceTable,
-  fetchToken: FetchToken,
+  credentials: CredentialCache,
 ): CompiledConfig {
   const providers = live.providers
-    .map((config) => compileProvider(config, demo, fetchToken))
+    .map((config) => compileProvider(config, demo, credentials))
     .filter((provider) => provider !== null);
   const models = new ModelIndex(live.models, providers, (type) => prices.catalogue(type));
   return { live, providers, models };

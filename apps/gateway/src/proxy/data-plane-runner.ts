@@ -6,7 +6,7 @@ import type { LiveConfig } from '#libs/platform/config.js';
 import { EgressPolicy } from '#libs/platform/egress.js';
 import type { Logger } from '#libs/platform/logger.js';
 import { bundledPriceTable } from '#libs/pricing/index.js';
-import type { DemoAddress } from '#libs/providers/index.js';
+import { CredentialCache, type DemoAddress } from '#libs/providers/index.js';
 import type { RegistryFeed, RegistryState } from '#libs/registry/index.js';
 import type { LiveSettings } from '../live-settings.js';
 import { ActiveCalls } from './active-calls.js';
@@ -40,6 +40,7 @@ export class DataPlaneRunner {
   readonly #parts: DataPlaneParts;
   readonly #fileKeys: FileKeySecrets;
   readonly #tokens = new TokenClient(() => this.#egress);
+  readonly #credentials = new CredentialCache(this.#tokens.fetchToken);
   #egress: EgressPolicy;
   #config: CompiledConfig;
   #unsubscribe: () => void;
@@ -50,7 +51,7 @@ export class DataPlaneRunner {
     this.#fileKeys = new FileKeySecrets(config.boot.dataDir);
     this.#egress = egressOf(live);
     const prices = bundledPriceTable();
-    this.#config = compileConfig(live, parts.demo, prices, this.#tokens.fetchToken);
+    this.#config = compileConfig(live, parts.demo, prices, this.#credentials);
     const active = new ActiveCalls();
     this.plane = {
       snapshot: this.#snapshot(this.#config, parts.feed.current()),
@@ -75,7 +76,7 @@ export class DataPlaneRunner {
 
   /** Everything that can fail comes first, so that a refused change leaves no half. */
   #reconfigure(live: LiveConfig): void {
-    const config = compileConfig(live, this.#parts.demo, this.plane.prices, this.#tokens.fetchToken);
+    const config = compileConfig(live, this.#parts.demo, this.plane.prices, this.#credentials);
     const snapshot = this.#snapshot(config, this.#parts.feed.current());
     const egress = egressOf(live);
     const sameEgress = isDeepStrictEqual(live.egressAllow, this.#config.live.egressAllow);
