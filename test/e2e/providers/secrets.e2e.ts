@@ -22,14 +22,15 @@ const chat = (model: string): Promise<Response> =>
 it('OBS-3: no credential of a cloud, configured or fetched, reaches an answer, the log or the admin API, whatever goes wrong', async () => {
   const { azure, bedrock, sts, vertex, product } = running;
   const shown: string[] = [];
-  const show = async (answer: Promise<Response>): Promise<void> => {
+  const show = async (answer: Promise<Response>, status?: number): Promise<void> => {
     const got = await answer;
+    if (status !== undefined) expect(got.status).toBe(status);
     shown.push(await got.text(), JSON.stringify([...got.headers]));
   };
   // well, so that tokens are fetched
   for (const model of ['claude-bedrock', `bedrock_role/${CLAUDE}`, `bedrock_key/${CLAUDE}`, 'claude-vertex'])
-    await show(claude(model));
-  for (const model of ['azure-v1', 'azure-dated', 'azure-dated-entra']) await show(chat(model));
+    await show(claude(model), 200);
+  for (const model of ['azure-v1', 'azure-dated', 'azure-dated-entra']) await show(chat(model), 200);
   const fetched = [...vertex.tokens, ...azure.tokens.keys()];
   expect(fetched.length).toBeGreaterThanOrEqual(3);
 

@@ -10,8 +10,10 @@ const MAX_ANSWER_BYTES = 256 * 1024;
 /** The way to token services of clouds: under the egress rules, bounded in time and size, redirects are not followed. */
 export class TokenClient {
   readonly #agent: Agent;
+  readonly #totalTimeoutMs: number;
 
-  constructor(policy: () => EgressPolicy) {
+  constructor(policy: () => EgressPolicy, { totalTimeoutMs = TOTAL_TIMEOUT_MS } = {}) {
+    this.#totalTimeoutMs = totalTimeoutMs;
     this.#agent = new Agent({
       connect: guardedConnector(policy, { connectTimeoutMs: CONNECT_TIMEOUT_MS }),
       headersTimeout: TOTAL_TIMEOUT_MS,
@@ -26,7 +28,7 @@ export class TokenClient {
       method: 'POST',
       headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json, text/xml' },
       body: new URLSearchParams(form).toString(),
-      signal: AbortSignal.timeout(TOTAL_TIMEOUT_MS),
+      signal: AbortSignal.timeout(this.#totalTimeoutMs),
     });
     return { status: answer.statusCode, body: await answer.body.text() };
   };
