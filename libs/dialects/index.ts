@@ -18,7 +18,17 @@ export { requestFacts, type RequestFacts } from './request-facts.js';
 export { REQUEST_FIELDS } from './request-fields.js';
 export type { MediaFacts } from './request-media.js';
 export type { ServerTool } from './request-tools.js';
-export { addField, parseSpan, scanObject, splice, type Edit, type ScannedObject, type Span } from './scan.js';
+export { memberStart, removeMembers } from './members.js';
+export {
+  addField,
+  elementsOf,
+  parseSpan,
+  scanObject,
+  splice,
+  type Edit,
+  type ScannedObject,
+  type Span,
+} from './scan.js';
 export {
   besideOf,
   type BesideUsage,

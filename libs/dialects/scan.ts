@@ -209,6 +209,28 @@ export function parseSpan(body: Buffer, span: Span): unknown {
   }
 }
 
+/**
+ * The elements of the array that lies in `span`, each an object or an array; `null` when something else is among them, or
+ * when it is no array. @throws AppError `invalid_json`
+ */
+export function elementsOf(body: Buffer, span: Span): Span[] | null {
+  if (body[span.start] !== OPEN_BRACKET) return null;
+  const elements: Span[] = [];
+  let i = skipSpace(body, span.start + 1);
+  while (body[i] !== CLOSE_BRACKET) {
+    if (elements.length > 0) {
+      if (body[i] !== COMMA) throw malformed();
+      i = skipSpace(body, i + 1);
+    }
+    if (i >= span.end) throw malformed();
+    if (body[i] !== OPEN_BRACE && body[i] !== OPEN_BRACKET) return null;
+    const end = skipContainer(body, i, 2);
+    elements.push({ start: i, end });
+    i = skipSpace(body, end);
+  }
+  return elements;
+}
+
 /** One change of a body's bytes: what lies in `[start, end)` becomes `text`. */
 export interface Edit {
   readonly start: number;

@@ -18,6 +18,16 @@ export {
 } from './config/chain-schema.js';
 export { parseChain, type ParsedChain } from './config/parse-chain.js';
 export type {
+  AwsKey,
+  AwsWebIdentity,
+  AzureSettings,
+  BedrockSettings,
+  CloudSettings,
+  EntraSettings,
+  ServiceAccount,
+  VertexSettings,
+} from './config/cloud.js';
+export type {
   BootConfig,
   ClientGonePolicy,
   ConfigFault,

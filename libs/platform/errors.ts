@@ -76,6 +76,11 @@ export const ERRORS = {
     status: 502,
     text: 'The model provider sent an answer that cannot be understood.',
   },
+  upstream_credentials: {
+    kind: 'upstream',
+    status: 502,
+    text: 'The gateway could not get its credentials for the model provider.',
+  },
   upstream_timeout: { kind: 'upstream', status: 504, text: 'The model provider did not answer in time.' },
   upstream_cut: { kind: 'upstream', status: 502, text: 'The model provider broke off its answer.' },
   upstream_failed: { kind: 'upstream', status: 502, text: 'The model provider ended its answer with an error.' },

@@ -1,5 +1,7 @@
 import type { DialectName } from '#libs/dialects/index.js';
 import type { ProviderConfig } from '#libs/platform/config.js';
+import { CredentialCache } from './credential-cache.js';
+import type { Credential } from './credential.js';
 import type { Provider } from './provider.js';
 import { SHAPES } from './shapes.js';
 
@@ -21,14 +23,39 @@ function headersOf(config: ProviderConfig, auth: Readonly<Record<string, string>
   return headers;
 }
 
+/** Credentials that stand in the configuration. */
+function fixedCredentials(config: ProviderConfig, apiKey: string | undefined): Buffer[] {
+  const values = Object.values(config.headers).map((value) => value.reveal());
+  return [...(apiKey === undefined ? [] : [apiKey]), ...values].map((value) => Buffer.from(value));
+}
+
+/** All credentials of now; the same array as long as none of them has changed, since readers remember it. */
+function credentialsNow(fixed: readonly Buffer[], credential: Credential): () => readonly Buffer[] {
+  let known: readonly string[] = [];
+  let all: readonly Buffer[] = fixed;
+  return () => {
+    const secrets = credential.secrets();
+    if (secrets.length !== known.length || secrets.some((secret, at) => secret !== known[at])) {
+      known = secrets;
+      all = [...fixed, ...secrets.map((secret) => Buffer.from(secret))];
+    }
+    return all;
+  };
+}
+
 /**
- * A provider as the data plane uses it, or `null` for a type this version cannot call (the configuration warns of it) and
- * for one without an address. Every header and base path is worked out once, here.
+ * A provider as the data plane uses it, or `null` for one without an address. Every header and base path is worked out
+ * once, here.
+ * @param credentials of providers whose credentials expire or sign; default none kept, and no way to ask for tokens
  */
-export function compileProvider(config: ProviderConfig, demo: DemoAddress | null): Provider | null {
+export function compileProvider(
+  config: ProviderConfig,
+  demo: DemoAddress | null,
+  credentials = new CredentialCache(() => Promise.reject(new Error('no way to ask for tokens'))),
+): Provider | null {
   const shape = SHAPES[config.type];
   const baseUrl = config.type === 'demo' ? demo?.baseUrl : config.baseUrl;
-  if (shape === undefined || baseUrl === undefined || baseUrl === null) return null;
+  if (baseUrl === undefined || baseUrl === null) return null;
   const url = new URL(baseUrl);
   const basePath = url.pathname.replace(/\/+$/, '');
   const apiKey = config.type === 'demo' ? demo?.token : config.apiKey?.reveal();
@@ -40,10 +67,15 @@ export function compileProvider(config: ProviderConfig, demo: DemoAddress | null
     ]),
   );
   const none: Record<string, string> = {};
+  const dialects = new Set(shape.dialects);
+  const credential = credentials.of(config, (fetchToken) => shape.credential?.(config, fetchToken) ?? null);
+  const fixed = fixedCredentials(config, apiKey);
+  const secretsNow = credential === null ? () => fixed : credentialsNow(fixed, credential);
   return {
     name: config.name,
     type: config.type,
-    dialects: new Set(shape.dialects),
+    dialects,
+    speaks: (dialect, model) => dialects.has(dialect) && (shape.speaks?.(dialect, model) ?? true),
     baseUrl,
     origin: url.origin,
     timeouts: config.timeouts,
@@ -53,13 +85,15 @@ export function compileProvider(config: ProviderConfig, demo: DemoAddress | null
     chatMaximum: config.type === 'openai' || config.type === 'azure-openai' ? 'max_completion_tokens' : 'max_tokens',
     models: config.models.length > 0 ? config.models : (shape.defaultModels ?? []),
     headersFor: (dialect) => headers.get(dialect) ?? none,
-    pathFor(operation, model, query) {
-      const path = shape.path(operation, model, config);
-      return path === null ? null : basePath + path + joinQuery(fixedQuery, query);
+    pathFor(operation, model, query, stream = false) {
+      const path = shape.path(operation, model, config, stream);
+      if (path === null) return null;
+      return basePath + path + joinQuery(fixedQuery, shape.passesQuery?.(operation) === false ? '' : query);
     },
-    credentials: [
-      ...(apiKey === undefined ? [] : [apiKey]),
-      ...Object.values(config.headers).map((value) => value.reveal()),
-    ].map((value) => Buffer.from(value)),
+    get credentials() {
+      return secretsNow();
+    },
+    adaptation: shape.adaptation?.(config) ?? null,
+    credential,
   };
 }

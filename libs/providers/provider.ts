@@ -1,11 +1,16 @@
 import type { ChatMaximum, DialectName, Operation } from '#libs/dialects/index.js';
 import type { ClientGonePolicy, ProviderConfig, ProviderType, UpstreamTimeouts } from '#libs/platform/config.js';
+import type { Adaptation } from './adaptation.js';
+import type { Credential, FetchToken } from './credential.js';
 
 /** A configured provider, ready for the hot path: where a call goes and what it must carry. */
 export interface Provider {
   readonly name: string;
   readonly type: ProviderType;
+  /** All dialects it speaks for some model. */
   readonly dialects: ReadonlySet<DialectName>;
+  /** Whether a model of this provider is reached in a dialect. */
+  speaks(dialect: DialectName, model: string): boolean;
   /** As configured, or the type's own; prices are told from it where the type says too little. */
   readonly baseUrl: string;
   /** Scheme, host and port. */
@@ -25,22 +30,33 @@ export interface Provider {
   /**
    * Path and query at the upstream. `query` is the caller's, without our key and without `?`.
    * `null` when the provider does not offer the operation.
+   * @param stream whether the answer is wanted as a stream: some providers have a path of its own for that
    */
-  pathFor(operation: Operation, model: string, query: string): string | null;
-  /** Credentials that an upstream's error text must never carry to a caller. */
+  pathFor(operation: Operation, model: string, query: string, stream?: boolean): string | null;
+  /** Credentials that an upstream's error text must never carry to a caller: those of now. */
   readonly credentials: readonly Buffer[];
+  /** How its calls differ from the dialect they are written in; `null` for most: they do not. */
+  readonly adaptation: Adaptation | null;
+  /** Credentials that expire or sign each call; `null` for most: their headers never change. */
+  readonly credential: Credential | null;
 }
 
 /** What differs between provider types. */
 export interface ProviderShape {
   readonly dialects: readonly DialectName[];
+  /** Whether a model is reached in a dialect; absent: every model in all dialects of the shape. */
+  speaks?(dialect: DialectName, model: string): boolean;
   /** Models listed when the configuration names none and no catalogue knows the provider. */
   readonly defaultModels?: readonly string[];
   authHeaders(apiKey: string, dialect: DialectName): Readonly<Record<string, string>>;
   /** Path below the base URL, or `null` when there is none for the operation. A leading slash, no query. */
-  path(operation: Operation, model: string, config: ProviderConfig): string | null;
+  path(operation: Operation, model: string, config: ProviderConfig, stream: boolean): string | null;
   /** Query parameters the provider needs on every call, such as `api-version=…`. */
   query?(config: ProviderConfig): string;
+  /** Whether the caller's query goes on; absent: yes. */
+  passesQuery?(operation: Operation): boolean;
+  adaptation?(config: ProviderConfig): Adaptation | null;
+  credential?(config: ProviderConfig, fetchToken: FetchToken): Credential | null;
 }
 
 /** Paths of the OpenAI API below `…/v1`. */

@@ -82,6 +82,9 @@ describe('betaHeader', () => {
     ['claude-sonnet-4-5[1m]', 'context-1m-2025-08-07,a', 'context-1m-2025-08-07,a'],
     ['claude-sonnet-4-5', 'a', 'a'],
     ['claude-sonnet-5[1m]', 'a', 'a'],
+    ['local/eu.anthropic.claude-sonnet-4-5-20250929-v1:0[1m]', 'a', 'a,context-1m-2025-08-07'],
+    ['local/claude-sonnet-4-5@20250929[1m]', undefined, 'context-1m-2025-08-07'],
+    ['local/not-claude-sonnet-4-5[1m]', undefined, undefined],
   ])('LLM-6: %s with %s gives %s', (name, callers, expected) => {
     expect(betaHeader(index.resolve(name)!, callers)).toBe(expected);
   });

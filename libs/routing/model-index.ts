@@ -145,7 +145,7 @@ export class ModelIndex {
 }
 
 /** Models whose 1M context must be asked for by a beta; newer ones have it without. */
-const NEEDS_LONG_CONTEXT_BETA = /^claude-(sonnet-4(-5)?|opus-4-6)(-|$)/;
+const NEEDS_LONG_CONTEXT_BETA = /(^|\.anthropic\.|^anthropic\.)claude-(sonnet-4(-5)?|opus-4-6)([-@]|$)/;
 const LONG_CONTEXT_BETA = 'context-1m-2025-08-07';
 
 /** The `anthropic-beta` value for a call: the caller's, plus the long-context beta where the caller wrote `[1m]` and the model needs it. */

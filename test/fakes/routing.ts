@@ -1,6 +1,6 @@
 // Models, chains and plans for tests of routing, without stores and without a configuration file.
 import type { ChainSettings, ProviderConfig, ProviderType } from '#libs/platform/config.js';
-import { parseChain } from '#libs/platform/config.js';
+import { NO_LIMITS, parseChain } from '#libs/platform/config.js';
 import { compileProvider, type Provider } from '#libs/providers/index.js';
 import { RegistryState } from '#libs/registry/index.js';
 import { ChainIndex, ModelIndex, Router, type RouteContext, type RoutePlan } from '#libs/routing/index.js';
@@ -13,6 +13,8 @@ export function fakeProvider(name: string, type: ProviderType = 'openai-compatib
     apiKey: null,
     apiVersion: null,
     streamUsage: true,
+    defaultTier: null,
+    clientGone: { action: 'cancel', maxBytes: 0, maxMs: 0 },
     headers: {},
     models: [],
     timeouts: { connectMs: 1_000, firstByteMs: 30_000, idleMs: 10_000, totalMs: 60_000 },
@@ -23,10 +25,10 @@ export function fakeProvider(name: string, type: ProviderType = 'openai-compatib
 /** Providers a to d, each with the models small, mid (128k) and big (1M); `named` leads to a/small. */
 export const models = new ModelIndex(
   [
-    { name: 'named', provider: 'a', model: 'small', contextTokens: null },
+    { name: 'named', provider: 'a', model: 'small', contextTokens: null, limits: NO_LIMITS },
     ...['a', 'b', 'c', 'd'].flatMap((provider) => [
-      { name: `${provider}/mid`, provider, model: 'mid', contextTokens: 128_000 },
-      { name: `${provider}/big`, provider, model: 'big', contextTokens: 1_000_000 },
+      { name: `${provider}/mid`, provider, model: 'mid', contextTokens: 128_000, limits: NO_LIMITS },
+      { name: `${provider}/big`, provider, model: 'big', contextTokens: 1_000_000, limits: NO_LIMITS },
     ]),
   ],
   ['a', 'b', 'c', 'd'].map((name) => fakeProvider(name)),

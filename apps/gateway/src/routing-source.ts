@@ -1,5 +1,6 @@
 import type { TokenUsage } from '#libs/dialects/index.js';
 import { priceCall } from '#libs/pricing/index.js';
+import { DEFAULT_ORG_ID } from '#libs/registry/index.js';
 import type { NominalCost, RoutingSource } from '#libs/routing/index.js';
 import type { LiveSettings } from './live-settings.js';
 import type { DataPlaneRunner } from './proxy/data-plane-runner.js';
@@ -13,13 +14,14 @@ const NOMINAL: TokenUsage = {
   outputTokens: 1_000,
   reasoningTokens: 0,
   webSearchRequests: 0,
+  details: null,
   raw: '{}',
 };
 
 /** What a nominal call costs at today's prices; plans keep it until the next change of configuration. */
 export function nominalCost({ plane }: Pick<DataPlaneRunner, 'plane'>): NominalCost {
   return (provider, model) => {
-    const overrides = plane.snapshot.priceOverrides;
+    const overrides = plane.snapshot.priceOverrides.of(DEFAULT_ORG_ID);
     const price = priceCall(plane.prices, { provider, model, usage: NOMINAL, atMs: Date.now(), overrides });
     return price.priceVersion === null ? null : price.costNanos;
   };

@@ -1,5 +1,5 @@
 import { AppError } from '#libs/platform/errors.js';
-import { count, nested } from '../dialect.js';
+import { count, nested } from '../usage.js';
 import { isObject } from './fields.js';
 import type { AnswerHead } from './answer-model.js';
 import type { Json, ReplyContext } from './request-model.js';

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { allowEntryFor, EgressPolicy } from '../egress/policy.js';
+import { checkCloud, otherAddresses } from './check-cloud.js';
 import type { Findings, Path } from './findings.js';
 import { entriesOf, field, listOf, textOf } from './untyped.js';
 
@@ -9,9 +10,6 @@ export const DEFAULT_BASE_URLS: Readonly<Record<string, string>> = {
   anthropic: 'https://api.anthropic.com',
   google: 'https://generativelanguage.googleapis.com',
 };
-
-/** Types that can be declared but not called by this version. */
-export const UNSERVED_TYPES: readonly string[] = ['bedrock', 'vertex'];
 
 const NEEDS_BASE_URL = ['openai-compatible', 'azure-openai'];
 
@@ -34,6 +32,10 @@ export function checkProviders(file: unknown, findings: Findings): void {
       findings.fault([...path, 'base_url'], `is missing: a provider of type ${type} needs one`);
     }
     checkCredentials(provider, path, findings);
+    checkCloud(provider, type, path, findings);
+    for (const address of otherAddresses(provider)) {
+      if (URL.canParse(address.url)) checkReach(new URL(address.url), [...path, ...address.path], policy, findings);
+    }
     const usual = DEFAULT_BASE_URLS[type];
     if (usual !== undefined && (baseUrl ?? usual).replace(/\/+$/, '') === usual && !textOf(provider, 'api_key')) {
       findings.warning(path, `no api_key: ${type} will refuse the calls of provider "${name}"`);
@@ -58,19 +60,23 @@ function checkBaseUrl(text: string, type: string, path: Path, policy: EgressPoli
   } else if (url.search !== '' || url.hash !== '') {
     findings.fault(path, 'must not contain ? or #; it is the address to which paths are added');
   } else {
-    const problem = reachProblem(url, policy);
-    if (problem !== null) findings.fault(path, problem);
+    checkReach(url, path, policy, findings);
   }
   const pathname = url.pathname.replace(/\/+$/, '');
   if ((type === 'openai' || type === 'openai-compatible') && pathname === '') {
     findings.warning(path, 'a base_url of this type usually ends in /v1');
   }
-  if ((type === 'anthropic' || type === 'google') && /\/v1(beta)?$/.test(pathname)) {
+  if (['anthropic', 'google', 'vertex'].includes(type) && /\/v1(beta)?$/.test(pathname)) {
     findings.warning(
       path,
       `a base_url of type ${type} has no version at its end: the paths added to it begin with one`,
     );
   }
+}
+
+function checkReach(url: URL, path: Path, policy: EgressPolicy, findings: Findings): void {
+  const problem = reachProblem(url, policy);
+  if (problem !== null) findings.fault(path, problem);
 }
 
 /** Objection of the egress policy, as far as the URL alone can tell; names are checked when they are connected to. */

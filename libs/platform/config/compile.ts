@@ -1,7 +1,8 @@
 import { isAbsolute, resolve } from 'node:path';
 import { Secret } from '../secret.js';
 import { compileChainSettings } from './chain-schema.js';
-import { DEFAULT_BASE_URLS, UNSERVED_TYPES } from './check-providers.js';
+import { DEFAULT_BASE_URLS } from './check-providers.js';
+import { cloudBaseUrl, compileCloud } from './cloud.js';
 import type {
   BootConfig,
   FileKeyConfig,
@@ -42,12 +43,11 @@ export function compileBoot(file: ConfigFile, overrides: Overrides, folders: Fol
   };
 }
 
-/** Live settings of a file that has passed all checks. Providers that cannot be called, and models on them, are left out. */
+/** Live settings of a file that has passed all checks. */
 export function compileLive(file: ConfigFile): LiveConfig {
-  const providers = Object.entries(file.providers ?? { demo: { type: 'demo' as const } })
-    .filter(([, provider]) => !UNSERVED_TYPES.includes(provider.type))
-    .map(([name, provider]) => toProviderConfig(name, provider));
-  const served = new Set(providers.map((provider) => provider.name));
+  const providers = Object.entries(file.providers ?? { demo: { type: 'demo' as const } }).map(([name, provider]) =>
+    toProviderConfig(name, provider),
+  );
   return {
     egressAllow: [...(file.egress?.allow ?? [])],
     archive: {
@@ -58,9 +58,7 @@ export function compileLive(file: ConfigFile): LiveConfig {
     ledgerRetentionDays: file.ledger?.retention_days ?? 400,
     reportRetentionDays: file.ledger?.report_retention_days ?? 1200,
     providers,
-    models: Object.entries(file.models ?? {})
-      .map(([name, model]) => compileModel(name, model))
-      .filter((model) => served.has(model.provider)),
+    models: Object.entries(file.models ?? {}).map(([name, model]) => compileModel(name, model)),
     chains: Object.entries(file.fallback_chains ?? {}).map(([name, chain]) => ({
       name,
       ...compileChainSettings(chain),
@@ -104,7 +102,8 @@ function archiveOf(file: ConfigFile, overrides: Overrides): Secret | null {
 type Written<Section extends keyof ConfigFile> = NonNullable<ConfigFile[Section]>;
 
 function toProviderConfig(name: string, provider: Written<'providers'>[string]): ProviderConfig {
-  const baseUrl = provider.base_url ?? DEFAULT_BASE_URLS[provider.type];
+  const baseUrl = provider.base_url ?? DEFAULT_BASE_URLS[provider.type] ?? cloudBaseUrl(provider);
+  const cloud = compileCloud(provider);
   const headers = Object.entries(provider.headers ?? {}).filter(([, value]) => value !== '');
   return {
     name,
@@ -112,7 +111,7 @@ function toProviderConfig(name: string, provider: Written<'providers'>[string]):
     baseUrl: provider.type === 'demo' || baseUrl === undefined ? null : canonicalUrl(baseUrl),
     apiKey: provider.api_key === undefined || provider.api_key === '' ? null : new Secret(provider.api_key),
     apiVersion: provider.api_version === undefined || provider.api_version === '' ? null : provider.api_version,
-    streamUsage: provider.stream_usage ?? true,
+    streamUsage: provider.stream_usage ?? asksStreamUsage(provider),
     defaultTier:
       provider.default_tier === undefined || provider.default_tier === 'default' ? null : provider.default_tier,
     headers: Object.fromEntries(headers.map(([header, value]) => [header.toLowerCase(), new Secret(value)])),
@@ -123,7 +122,17 @@ function toProviderConfig(name: string, provider: Written<'providers'>[string]):
       maxBytes: provider.client_gone_bytes ?? 16_777_216,
       maxMs: provider.client_gone_ms ?? 120_000,
     },
+    ...(cloud === undefined ? {} : { cloud }),
   };
+}
+
+/** Azure's dated APIs know `stream_options` since this version; earlier ones refuse it. */
+const AZURE_STREAM_OPTIONS_SINCE = '2024-09-01';
+
+function asksStreamUsage(provider: Written<'providers'>[string]): boolean {
+  const dated =
+    provider.type === 'azure-openai' ? (/^\d{4}-\d\d-\d\d/.exec(provider.api_version ?? '')?.[0] ?? '') : '';
+  return dated === '' || dated >= AZURE_STREAM_OPTIONS_SINCE;
 }
 
 /** As the URL standard writes it, so that an odd spelling of a host is the host that was checked; no slash at the end. */

@@ -1,6 +1,7 @@
 import type { Secret } from '../secret.js';
 import type { BudgetConfig, LimitsConfig } from './governance.js';
 import type { ChainConfig } from './chain-schema.js';
+import type { CloudSettings } from './cloud.js';
 import type { ConfigFile, ProviderType } from './schema.js';
 
 /** How long one upstream call may take, in milliseconds. */
@@ -35,6 +36,8 @@ export interface ProviderConfig {
   readonly models: readonly string[];
   readonly timeouts: UpstreamTimeouts;
   readonly clientGone: ClientGonePolicy;
+  /** What azure-openai, bedrock and vertex need besides. */
+  readonly cloud?: CloudSettings;
 }
 
 export interface ModelConfig {

@@ -246,15 +246,6 @@ describe('what the file says', () => {
     expect(stores.mongodb?.reveal()).toBe('mongodb://a:1,b:2/x');
   });
 
-  it('providers that cannot be called yet are left out together with the models on them, with a warning', () => {
-    const config = loaded(
-      'providers: { b: { type: bedrock }, d: { type: demo } }\nmodels: { x: { target: b/m }, y: { target: d/echo } }',
-    );
-    expect(config.live.providers.map((provider) => provider.name)).toEqual(['d']);
-    expect(config.live.models.map((model) => model.name)).toEqual(['y']);
-    expect(config.warnings).toMatchObject([{ path: 'providers.b.type', line: 1 }]);
-  });
-
   it('the configuration is frozen throughout', () => {
     const config = loaded('providers: { a: { type: openai, headers: { x-a: b } } }');
     expect(() => Object.assign(config.live.providers[0] as object, { name: 'x' })).toThrow(TypeError);
@@ -363,7 +354,6 @@ describe('what has no effect in this version', () => {
     ['servers: {}', 'servers', /not served by this version/],
     ['roles: {}', 'roles', /not enforced by this version/],
     ['api_keys: []', 'api_keys', /not accepted by this version/],
-    ['providers: { v: { type: vertex } }', 'providers.v.type', /cannot be called by this version/],
     ['providers: { v: { type: demo, base_url: "https://h" } }', 'providers.v.base_url', /no effect on a demo provider/],
     ['providers: { o: { type: openai } }', 'providers.o', /no api_key/],
     [

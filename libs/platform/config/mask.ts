@@ -8,6 +8,10 @@ export function maskSecrets(file: ConfigFile): ConfigFile {
   for (const provider of Object.values(copy.providers ?? {})) {
     if (provider.api_key) provider.api_key = MASK;
     maskValues(provider.headers);
+    if (provider.entra?.client_secret) provider.entra.client_secret = MASK;
+    if (provider.aws?.secret_access_key) provider.aws.secret_access_key = MASK;
+    if (provider.aws?.session_token) provider.aws.session_token = MASK;
+    if (provider.service_account) provider.service_account = MASK;
   }
   for (const key of [...(copy.keys ?? []), ...(copy.api_keys ?? [])]) if (key.key) key.key = MASK;
   for (const server of Object.values(copy.servers ?? {})) maskValues(server.credentials?.headers);

@@ -1,10 +1,8 @@
-import { UNSERVED_TYPES } from './check-providers.js';
 import type { Findings, Path } from './findings.js';
-import { entriesOf, field, listOf, textOf } from './untyped.js';
+import { field, listOf } from './untyped.js';
 
 /** Sections that are understood as a whole but not acted upon. */
 const SECTIONS: Readonly<Record<string, string>> = {
-  fallback_chains: 'fallback chains are not used by this version',
   cache: 'the cache is not part of this version',
   servers: 'MCP servers are not served by this version',
   roles: 'MCP roles are not enforced by this version',
@@ -22,20 +20,6 @@ export function noteWithoutEffect(file: unknown, findings: Findings): void {
     if (field(file, section) !== undefined) findings.warning([section], sentence);
   }
   for (const [index, key] of listOf(file, 'keys').entries()) noteFields(key, ['keys', index], findings);
-  for (const [name, model] of entriesOf(file, 'models')) {
-    if (field(model, 'chain') !== undefined) {
-      findings.warning(['models', name, 'chain'], 'fallback chains are not used by this version');
-    }
-  }
-  for (const [name, provider] of entriesOf(file, 'providers')) {
-    const type = textOf(provider, 'type') ?? '';
-    if (UNSERVED_TYPES.includes(type)) {
-      findings.warning(
-        ['providers', name, 'type'],
-        `providers of type ${type} cannot be called by this version: they and the models that name them are left out`,
-      );
-    }
-  }
 }
 
 function noteFields(owner: unknown, path: Path, findings: Findings): void {

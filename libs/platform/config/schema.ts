@@ -14,6 +14,7 @@ import {
   WEEK_STARTS,
 } from './governance.js';
 import { chainSchema } from './chain-schema.js';
+import { cloudProviderSettings } from './schema-cloud.js';
 
 /**
  * The shape of `smartflow.yaml` (CFG-1). The schema is strict everywhere: an unknown key is an error with a suggestion.
@@ -74,14 +75,14 @@ const timeouts = z.strictObject({
   total_ms: z.int().min(100).max(86_400_000).optional().describe('for the whole call, default 1800000'),
 });
 
+const httpUrl = z.url({ protocol: /^https?$/ });
+
 const provider = z.strictObject({
   type: z.enum(providerTypes),
-  base_url: z
-    .url({ protocol: /^https?$/ })
-    .optional()
-    .describe('required for openai-compatible and azure-openai'),
-  api_key: z.string().optional(),
+  base_url: httpUrl.optional().describe('required for openai-compatible and azure-openai'),
+  api_key: z.string().optional().describe('bedrock: a Bedrock API key; vertex has none'),
   api_version: z.string().optional().describe('azure-openai: a dated API version; absent = the v1 API'),
+  ...cloudProviderSettings,
   stream_usage: z
     .boolean()
     .optional()

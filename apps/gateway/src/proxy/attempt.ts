@@ -1,8 +1,9 @@
-import { AppError } from '#libs/platform/errors.js';
+import type { Operation } from '#libs/dialects/index.js';
 import type { Target } from '#libs/routing/index.js';
 import type { DataPlane } from './data-plane.js';
 import type { Exchange } from './exchange.js';
-import { upstreamHeaders } from './request-headers.js';
+import { outgoingTo } from './outgoing.js';
+import { send } from './send.js';
 import { UpstreamCall } from './upstream-call.js';
 
 /**
@@ -10,19 +11,6 @@ import { UpstreamCall } from './upstream-call.js';
  * @throws AppError `wrong_dialect` when the provider does not offer the operation
  */
 export function attempt(exchange: Exchange, target: Target, plane: DataPlane): void {
-  const { provider } = target;
-  const path = exchange.operation === null ? null : provider.pathFor(exchange.operation, target.model, exchange.query);
-  if (path === null)
-    throw new AppError('wrong_dialect', { text: 'The provider of this model does not offer this operation.' });
-  plane.pools.of(provider, plane.active.size).dispatch(
-    {
-      path,
-      method: 'POST',
-      headers: upstreamHeaders(exchange, target),
-      body: exchange.body,
-      headersTimeout: provider.timeouts.firstByteMs,
-      bodyTimeout: provider.timeouts.idleMs,
-    },
-    new UpstreamCall(exchange, plane),
-  );
+  const outgoing = outgoingTo(exchange, target);
+  send(target.provider, exchange.operation as Operation, outgoing, plane, new UpstreamCall(exchange, plane));
 }

@@ -2,7 +2,7 @@ import type { LimitScope } from '#libs/keys-budgets/index.js';
 import type { LiveConfig, ModelConfig } from '#libs/platform/config.js';
 import type { PriceOverrides } from '#libs/price-admin/index.js';
 import type { PriceTable } from '#libs/pricing/index.js';
-import { compileProvider, type DemoAddress, type Provider } from '#libs/providers/index.js';
+import { compileProvider, type CredentialCache, type DemoAddress, type Provider } from '#libs/providers/index.js';
 import { ModelIndex } from '#libs/routing/index.js';
 import type { Snapshot } from './snapshot.js';
 
@@ -15,9 +15,14 @@ export interface CompiledConfig {
 }
 
 /** Providers and model names of a configuration, ready for the hot path. */
-export function compileConfig(live: LiveConfig, demo: DemoAddress | null, prices: PriceTable): CompiledConfig {
+export function compileConfig(
+  live: LiveConfig,
+  demo: DemoAddress | null,
+  prices: PriceTable,
+  credentials: CredentialCache,
+): CompiledConfig {
   const providers = live.providers
-    .map((config) => compileProvider(config, demo))
+    .map((config) => compileProvider(config, demo, credentials))
     .filter((provider) => provider !== null);
   const models = new ModelIndex(live.models, providers, (type) => prices.catalogue(type));
   return { live, providers, models, modelLimits: limitsByTarget(live.models) };

@@ -7,7 +7,7 @@ import { EgressPolicy } from '#libs/platform/egress.js';
 import type { Logger } from '#libs/platform/logger.js';
 import { OverrideCompiler } from '#libs/price-admin/index.js';
 import { bundledPriceTable } from '#libs/pricing/index.js';
-import type { DemoAddress } from '#libs/providers/index.js';
+import { CredentialCache, type DemoAddress } from '#libs/providers/index.js';
 import type { RegistryFeed, RegistryState } from '#libs/registry/index.js';
 import type { LiveSettings } from '../live-settings.js';
 import { ActiveCalls } from './active-calls.js';
@@ -15,6 +15,7 @@ import { BudgetSets, type CallBudgets } from './call-budgets.js';
 import { DrainRoom } from './client-gone.js';
 import { compileConfig, snapshotOf, type CompiledConfig } from './compile-snapshot.js';
 import type { DataPlane } from './data-plane.js';
+import { TokenClient } from './fetch-token.js';
 import { HeldBytes } from './held-bytes.js';
 import type { Snapshot } from './snapshot.js';
 import { ProxyMetrics } from './proxy-metrics.js';
@@ -47,6 +48,8 @@ export class DataPlaneRunner {
   readonly #parts: DataPlaneParts;
   readonly #fileKeys: FileKeySecrets;
   readonly #overrides = new OverrideCompiler();
+  readonly #tokens = new TokenClient(() => this.#egress);
+  readonly #credentials = new CredentialCache(this.#tokens.fetchToken);
   #egress: EgressPolicy;
   #config: CompiledConfig;
   #owners = OwnerIndex.empty;
@@ -58,7 +61,7 @@ export class DataPlaneRunner {
     this.#fileKeys = new FileKeySecrets(config.boot.dataDir);
     this.#egress = egressOf(live);
     const prices = bundledPriceTable();
-    this.#config = compileConfig(live, parts.demo, prices);
+    this.#config = compileConfig(live, parts.demo, prices, this.#credentials);
     const active = new ActiveCalls();
     const drains = new DrainRoom(config.boot.clientGoneCalls);
     this.plane = {
@@ -89,7 +92,7 @@ export class DataPlaneRunner {
 
   /** Everything that can fail comes first, so that a refused change leaves no half. */
   #reconfigure(live: LiveConfig): void {
-    const config = compileConfig(live, this.#parts.demo, this.plane.prices);
+    const config = compileConfig(live, this.#parts.demo, this.plane.prices, this.#credentials);
     const snapshot = this.#snapshot(config, this.#parts.feed.current());
     const egress = egressOf(live);
     const sameEgress = isDeepStrictEqual(live.egressAllow, this.#config.live.egressAllow);
@@ -119,6 +122,7 @@ export class DataPlaneRunner {
   async stop(): Promise<void> {
     this.#unsubscribe();
     await this.plane.pools.destroy();
+    await this.#tokens.destroy();
   }
 }
 

@@ -1,4 +1,5 @@
 import { anthropic, gemini, openai, type Dialect, type Operation } from '#libs/dialects/index.js';
+import { DEPLOYMENTS_ROUTE } from './azure-route.js';
 
 /** One route of the data plane. Endpoints are data: every one goes through the same `handle`. */
 export interface Endpoint {
@@ -45,6 +46,8 @@ function geminiEndpoints(base: string): Endpoint[] {
 
 export const ENDPOINTS: readonly Endpoint[] = [
   ...openaiEndpoints('/v1'),
+  // Which operation, the end of the path says (`azure-route.ts`).
+  { method: 'POST', route: DEPLOYMENTS_ROUTE, dialect: openai, operation: 'chat', own: null },
   ...openaiEndpoints('/cursor'),
   ...openaiEndpoints('/cursor/v1'),
   { method: 'POST', route: '/anthropic/v1/messages', dialect: anthropic, operation: 'messages', own: null },

@@ -32,7 +32,7 @@ export function answerModel(exchange: Exchange, key: KeyRecord, plane: DataPlane
 }
 
 function isUsable(exchange: Exchange, key: KeyRecord, target: Target | null): boolean {
-  return target !== null && target.provider.dialects.has(exchange.endpoint.dialect.name) && mayUse(key, target);
+  return target !== null && target.provider.speaks(exchange.endpoint.dialect.name, target.model) && mayUse(key, target);
 }
 
 function send(exchange: Exchange, plane: DataPlane, json: string | null): void {

@@ -7,6 +7,7 @@ import {
   type ScannedObject,
 } from '#libs/dialects/index.js';
 import { AppError } from '#libs/platform/errors.js';
+import { checkDeployment, deploymentOperation, DEPLOYMENTS_ROUTE } from './azure-route.js';
 import { GEMINI_OPERATIONS } from './endpoints.js';
 import { decode, type Exchange } from './exchange.js';
 
@@ -21,9 +22,12 @@ export function read(exchange: Exchange): Reading {
   const encoding = exchange.header('content-encoding');
   if (encoding !== undefined && encoding !== 'identity') throw new AppError('unsupported_encoding');
   exchange.body = exchange.received;
-  return exchange.endpoint.dialect.name === 'gemini'
-    ? readGemini(exchange)
-    : readBody(exchange, exchange.endpoint.operation as Operation);
+  if (exchange.endpoint.dialect.name === 'gemini') return readGemini(exchange);
+  if (exchange.endpoint.route !== DEPLOYMENTS_ROUTE)
+    return readBody(exchange, exchange.endpoint.operation as Operation);
+  const reading = readBody(exchange, deploymentOperation(exchange));
+  checkDeployment(exchange);
+  return reading;
 }
 
 function readBody(exchange: Exchange, operation: Operation): Reading {

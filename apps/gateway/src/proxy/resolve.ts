@@ -17,8 +17,10 @@ export function resolve(exchange: Exchange, key: KeyRecord): Target {
       param: 'model',
     });
   }
-  if (!target.provider.dialects.has(exchange.endpoint.dialect.name)) {
-    const served = [...target.provider.dialects].join(', ');
+  if (!target.provider.speaks(exchange.endpoint.dialect.name, target.model)) {
+    const served = [...target.provider.dialects]
+      .filter((name) => target.provider.speaks(name, target.model))
+      .join(', ');
     throw new AppError('wrong_dialect', {
       text: `The model "${shown(exchange.modelRequested)}" speaks ${served} and cannot be reached through this route yet.`,
       param: 'model',

@@ -1,0 +1,59 @@
+import type { Dispatcher } from 'undici';
+import type { Operation } from '#libs/dialects/index.js';
+import { AppError } from '#libs/platform/errors.js';
+import type { Provider } from '#libs/providers/index.js';
+import { AdaptedAnswer } from './adapted-answer.js';
+import type { DataPlane } from './data-plane.js';
+import type { Outgoing } from './outgoing.js';
+
+/** A dispatch handler that can also be told that no call was made. */
+export interface AnswerHandler extends Dispatcher.DispatchHandler {
+  /** @param controller `null` when there was no call to control */
+  onResponseError(controller: Dispatcher.DispatchController | null, error: Error): void;
+}
+
+/**
+ * Sends a call. With fixed credentials, and with others that are at hand, which is nearly always, this is synchronous. Where
+ * a token must be fetched first, `handler` gets the answer later, or `AppError` `upstream_credentials`.
+ */
+export function send(
+  provider: Provider,
+  operation: Operation,
+  outgoing: Outgoing,
+  plane: DataPlane,
+  handler: AnswerHandler,
+): void {
+  const { credential } = provider;
+  const go = (): void => dispatch(provider, operation, outgoing, plane, handler);
+  if (credential === null || credential.isReady()) return go();
+  credential
+    .refresh()
+    .then(go)
+    .catch((error: unknown) => {
+      handler.onResponseError(null, error instanceof Error ? error : new AppError('internal', { cause: error }));
+    });
+}
+
+function dispatch(
+  provider: Provider,
+  operation: Operation,
+  { path, headers, body }: Outgoing,
+  plane: DataPlane,
+  handler: AnswerHandler,
+): void {
+  const { adaptation, credential } = provider;
+  const method = 'POST';
+  const proofs = credential === null ? [] : credential.headersFor({ method, path, headers, body });
+  const answer = adaptation === null && credential === null ? handler : new AdaptedAnswer(provider, operation, handler);
+  plane.pools.of(provider, plane.active.size).dispatch(
+    {
+      path,
+      method,
+      headers: proofs.length === 0 ? headers : [...headers, ...proofs],
+      body,
+      headersTimeout: provider.timeouts.firstByteMs,
+      bodyTimeout: provider.timeouts.idleMs,
+    },
+    answer,
+  );
+}
