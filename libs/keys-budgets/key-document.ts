@@ -37,6 +37,8 @@ export interface KeyBody extends DocumentBody {
   readonly limits: LimitsConfig;
   readonly expiresAtMs: number | null;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Fallback chain behind the models it asks for. */
+  readonly chain: string | null;
   readonly blocked: KeyBlock | null;
   readonly previous: PreviousSecret | null;
   readonly rotatedAtMs: number | null;
@@ -56,6 +58,7 @@ export const KEY_DEFAULTS = {
   limits: NO_LIMITS,
   expiresAtMs: null,
   metadata: {},
+  chain: null,
   blocked: null,
   previous: null,
   rotatedAtMs: null,

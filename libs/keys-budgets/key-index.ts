@@ -25,6 +25,9 @@ export interface KeyRecord {
   readonly budgets: readonly OwnedBudget[];
   /** What its calls count against, those of the model aside; empty: nothing. */
   readonly limits: readonly LimitScope[];
+  /** Name of the fallback chain that stands behind each model it asks for; `null`: none. */
+  readonly chain: string | null;
+  readonly teamChain: string | null;
   /** By the model name as the caller wrote it (without `[1m]`). */
   mayUseModel(model: string): boolean;
   /** By the path of the request. */
@@ -128,6 +131,7 @@ type Settings = OwnedKey &
   Pick<KeyRecord, 'expiresAtMs' | 'status' | 'source'> & {
     readonly models: readonly string[];
     readonly routes: readonly string[];
+    readonly chain?: string | null;
   };
 
 function compile(key: Settings, owners: OwnerIndex): KeyRecord {
@@ -150,6 +154,8 @@ function compile(key: Settings, owners: OwnerIndex): KeyRecord {
     source: key.source,
     budgets: budgetsOf(owners, key),
     limits: limitScopesOf(owners, key),
+    chain: key.chain ?? null,
+    teamChain: key.team === null ? null : (owners.find(key.orgId, 'team', key.team)?.chain ?? null),
     mayUseModel: memoised(mayUseModel),
     mayUseRoute: memoised(compileGlobs(key.routes)),
   };

@@ -16,6 +16,8 @@ export interface OwnerBody extends DocumentBody {
   readonly budgets: readonly BudgetConfig[];
   readonly limits: LimitsConfig;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Fallback chain behind the models its keys ask for; teams only, absent in documents of earlier versions. */
+  readonly chain?: string | null;
 }
 
 /** What the registry keeps of an organisation's settings. */

@@ -10,6 +10,8 @@ export const NO_FILE_OWNERS: FileOwners = { org: null, teams: [], users: [], app
 
 /** A team, user, app or tag as the data plane knows it. */
 export interface Owner extends Pick<OwnerBody, 'models' | 'budgets' | 'limits'> {
+  /** Fallback chain behind the models its keys ask for; teams only. */
+  readonly chain: string | null;
   readonly kind: OwnerKind;
   readonly name: string;
   mayUseModel: Matcher;
@@ -66,10 +68,10 @@ export class OwnerIndex {
     return this.#orgs.get(orgId) ?? DEFAULT_ORG_SETTINGS;
   }
 
-  #add(orgId: string, kind: OwnerKind, name: string, body: Pick<OwnerBody, 'models' | 'budgets' | 'limits'>): void {
-    const { models, budgets, limits } = body;
+  #add(orgId: string, kind: OwnerKind, name: string, body: Pick<OwnerBody, 'models' | 'budgets' | 'limits' | 'chain'>): void {
+    const { models, budgets, limits, chain = null } = body;
     const mayUseModel = memoised(compileGlobs(models));
-    this.#owners.set(pathOf(orgId, kind, name), { kind, name, models, budgets, limits, mayUseModel });
+    this.#owners.set(pathOf(orgId, kind, name), { kind, name, models, budgets, limits, chain, mayUseModel });
   }
 }
 

@@ -169,6 +169,17 @@ export class RouteRun {
     return verdict;
   }
 
+  /**
+   * The attempt under way was not made after all: its target cannot be asked by this request (a limit of the gateway's own, or
+   * what the request holds). Says nothing about the target, and counts as no attempt.
+   */
+  passedOver(): void {
+    const attempt = this.#end(0, null);
+    if (attempt === null) return;
+    this.attempts.pop();
+    this.#spent = new Set(this.#spent).add(attempt.target);
+  }
+
   /** The caller has gone, during an attempt or between two. Says nothing about any target. */
   left(nowMs: number, usage: TokenUsage | null = null): void {
     if (this.#current !== null) this.failed(nowMs, failureOf('caller_left'), usage);

@@ -1,10 +1,12 @@
 import { Admission, OwnerIndex, type BudgetSet, type KeyIndex, type KeyRecord } from '#libs/keys-budgets/index.js';
 import { NO_LIMITS } from '#libs/platform/config.js';
 import { EgressPolicy } from '#libs/platform/egress.js';
+import { systemClock } from '#libs/platform/clock.js';
 import { createLogger } from '#libs/platform/logger.js';
 import { bundledPriceTable } from '#libs/pricing/index.js';
 import { compileProvider, type Provider } from '#libs/providers/index.js';
-import { ModelIndex } from '#libs/routing/index.js';
+import { RegistryState } from '#libs/registry/index.js';
+import { ChainIndex, ModelIndex, ResponseOwners, Router } from '#libs/routing/index.js';
 import { ActiveCalls } from '../../apps/gateway/src/proxy/active-calls.js';
 import { BudgetSets, type CallBudgets } from '../../apps/gateway/src/proxy/call-budgets.js';
 import { DrainRoom } from '../../apps/gateway/src/proxy/client-gone.js';
@@ -25,6 +27,8 @@ const anybody: KeyRecord = {
   tags: [],
   budgets: [],
   limits: [],
+  chain: null,
+  teamChain: null,
   expiresAtMs: null,
   status: 'active',
   source: 'file',
@@ -68,14 +72,20 @@ export function openPlane(origin: string): DataPlane {
   const drains = new DrainRoom(0);
   const policy = new EgressPolicy(['127.0.0.0/8']);
   const log = createLogger({ level: 'error', name: 'bench' });
+  const router = new Router(systemClock);
+  const models = new ModelIndex(
+    [{ name: BENCH_MODEL, provider: 'bench', model: BENCH_MODEL, contextTokens: null, limits: NO_LIMITS }],
+    [benchProvider(origin)],
+    () => [],
+  );
   return {
     snapshot: {
       version: 1,
       keys: everybody,
-      models: new ModelIndex(
-        [{ name: BENCH_MODEL, provider: 'bench', model: BENCH_MODEL, contextTokens: null, limits: NO_LIMITS }],
-        [benchProvider(origin)],
-        () => [],
+      models,
+      chains: new ChainIndex(
+        { registry: RegistryState.empty, fileChains: [], fileModels: [] },
+        { models, health: router.health, costOf: () => null },
       ),
       owners: OwnerIndex.empty,
       modelLimits: new Map(),
@@ -97,6 +107,8 @@ export function openPlane(origin: string): DataPlane {
     budgets: nobodyPays,
     budgetSets: new BudgetSets(nobodyPays),
     bodies: null,
+    router,
+    responses: new ResponseOwners(null),
     prices: bundledPriceTable(),
     unpriced: new UnpricedCalls(log),
     active,

@@ -31,6 +31,7 @@ export function compileOwners(owners: ConfigFile['teams' | 'tags']): readonly Fi
     models: [...(owner.models ?? ['*'])],
     budgets: compileBudgets(owner.budgets),
     limits: compileLimits(owner.limits),
+    ...(owner.chain === undefined ? {} : { chain: owner.chain }),
   }));
 }
 

@@ -174,6 +174,7 @@ function compileKey(key: Written<'keys'>[number]): FileKeyConfig {
     limits: compileLimits(key.limits),
     expiresAtMs: key.expires_at === undefined ? null : Date.parse(key.expires_at),
     metadata: { ...key.metadata },
+    ...(key.chain === undefined ? {} : { chain: key.chain }),
   };
 }
 

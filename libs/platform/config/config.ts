@@ -67,6 +67,8 @@ export interface FileKeyConfig {
   readonly limits: LimitsConfig;
   readonly expiresAtMs: number | null;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Fallback chain that stands behind the models it asks for. */
+  readonly chain?: string;
 }
 
 /** A team, user, app or tag declared in the file. */
@@ -77,6 +79,8 @@ export interface FileOwnerConfig {
   readonly models: readonly string[];
   readonly budgets: readonly BudgetConfig[];
   readonly limits: LimitsConfig;
+  /** Of teams: fallback chain that stands behind the models its keys ask for. */
+  readonly chain?: string | null;
 }
 
 /** Settings of the organisation declared in the file. */

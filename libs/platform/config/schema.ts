@@ -140,6 +140,7 @@ const key = z.strictObject({
   limits: limits.optional(),
   expires_at: z.iso.datetime({ offset: true }).optional(),
   metadata: z.record(z.string(), z.string()).optional(),
+  chain: name.optional().describe('fallback chain that stands behind the models it asks for'),
   cache: z.strictObject({ semantic: z.boolean().optional() }).optional(),
 });
 
@@ -148,6 +149,10 @@ const ownerSettings = z.strictObject({
   models: z.array(z.string().min(1)).optional().describe('what its keys may use at most; default all'),
   budgets: budgets.optional(),
   limits: limits.optional(),
+});
+
+const teamSettings = ownerSettings.extend({
+  chain: name.optional().describe('fallback chain that stands behind the models its keys ask for'),
 });
 
 const price = z.strictObject({
@@ -255,7 +260,7 @@ export const configSchema = z.strictObject({
     })
     .optional()
     .describe('the organisation as a whole'),
-  teams: z.record(owner, ownerSettings).optional(),
+  teams: z.record(owner, teamSettings).optional(),
   users: z.record(owner, ownerSettings).optional(),
   apps: z.record(owner, ownerSettings).optional(),
   tags: z.record(owner, z.strictObject({ budgets: budgets.optional() })).optional(),

@@ -1,6 +1,6 @@
 import { parseSpan } from '#libs/dialects/index.js';
 import type { KeyRecord, LimitScope, TokenEstimate } from '#libs/keys-budgets/index.js';
-import type { Target } from '#libs/routing/index.js';
+import type { PlanTarget } from '#libs/routing/index.js';
 import type { DataPlane } from './data-plane.js';
 import type { Exchange } from './exchange.js';
 import type { Reading } from './read.js';
@@ -8,10 +8,15 @@ import { reserve } from './reserve.js';
 
 const NONE: readonly LimitScope[] = [];
 
-/** The rate limits of a call: those of the key and its owners, and those of the target. `null`: none, the stage is left out. */
-function limitsOf(exchange: Exchange, key: KeyRecord, target: Target): readonly LimitScope[] | null {
-  const { modelLimits } = exchange.snapshot;
-  const ofModel = modelLimits.size === 0 ? NONE : (modelLimits.get(`${target.provider.name}/${target.model}`) ?? NONE);
+function limitsOfTarget({ modelLimits }: Exchange['snapshot'], { id }: PlanTarget): readonly LimitScope[] {
+  return modelLimits.size === 0 ? NONE : (modelLimits.get(id) ?? NONE);
+}
+
+/** The rate limits of a call: those of the key and its owners, and those of its only target. `null`: none, the stage is left out. */
+function limitsOf({ snapshot, plan, candidates }: Exchange, key: KeyRecord): readonly LimitScope[] | null {
+  const [first] = candidates;
+  // Which target a chain takes is not known yet: `admitTarget` asks for it.
+  const ofModel = plan?.chain !== null || first === undefined ? NONE : limitsOfTarget(snapshot, first);
   if (ofModel.length === 0) return key.limits.length === 0 ? null : key.limits;
   return key.limits.length === 0 ? ofModel : [...key.limits, ...ofModel];
 }
@@ -25,16 +30,36 @@ export async function admit(
   exchange: Exchange,
   reading: Reading,
   key: KeyRecord,
-  target: Target,
   plane: DataPlane,
 ): Promise<void> {
-  const limits = limitsOf(exchange, key, target);
+  const limits = limitsOf(exchange, key);
   if (limits !== null) {
     const admitted = plane.limiter.admit(key.orgId, limits, usualTokens(exchange, reading, limits));
     exchange.ticket = admitted instanceof Promise ? await admitted : admitted;
     if (exchange.response.destroyed) return;
   }
-  await reserve(exchange, reading, key, target, plane);
+  await reserve(exchange, reading, key, plane);
+}
+
+/**
+ * Room in the limits of the target that a chain has chosen; `null` when it has none. Rejects with `LimitRefusal`: the next
+ * target may have room.
+ */
+export function admitTarget(
+  exchange: Exchange,
+  reading: Reading,
+  target: PlanTarget,
+  plane: DataPlane,
+): Promise<void> | null {
+  const { plan, snapshot, key } = exchange;
+  const limits = plan?.chain === null ? NONE : limitsOfTarget(snapshot, target);
+  if (limits.length === 0 || key === null) return null;
+  const tokens = usualTokens(exchange, reading, limits);
+  return Promise.resolve()
+    .then(() => plane.limiter.admit(key.orgId, limits, tokens))
+    .then((ticket) => {
+      exchange.targetTicket = ticket;
+    });
 }
 
 const NOTHING: TokenEstimate = { input: 1, output: 0 };

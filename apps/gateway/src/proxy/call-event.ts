@@ -20,7 +20,7 @@ function headOf(key: KeyRecord): string {
  * The usage event as far as it is known before the call, as a JSON object on one line. It becomes the row when nobody ends
  * the call. Id, organisation and cost stand beside it in the row.
  */
-export function draftOf(exchange: Exchange, key: KeyRecord, target: Target): string {
+export function draftOf(exchange: Exchange, key: KeyRecord, target: Target, attempts = 1): string {
   const known: Partial<UsageEvent> = {
     route: exchange.endpoint.route,
     dialect: exchange.endpoint.dialect.name,
@@ -28,7 +28,7 @@ export function draftOf(exchange: Exchange, key: KeyRecord, target: Target): str
     modelRequested: exchange.modelRequested,
     model: target.model,
     stream: exchange.stream,
-    attempts: 1,
+    attempts,
     traceId: traceIdOf(exchange),
   };
   return `${headOf(key)},${JSON.stringify(known).slice(1)}`;

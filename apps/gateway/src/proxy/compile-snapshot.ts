@@ -3,7 +3,8 @@ import type { LiveConfig, ModelConfig } from '#libs/platform/config.js';
 import type { PriceOverrides } from '#libs/price-admin/index.js';
 import type { PriceTable } from '#libs/pricing/index.js';
 import { compileProvider, type CredentialCache, type DemoAddress, type Provider } from '#libs/providers/index.js';
-import { ModelIndex } from '#libs/routing/index.js';
+import { ChainIndex, ModelIndex, type PlanParts } from '#libs/routing/index.js';
+import type { RegistryState } from '#libs/registry/index.js';
 import type { Snapshot } from './snapshot.js';
 
 /** The part of a snapshot that follows the configuration file; compiled anew only when the file changes. */
@@ -32,11 +33,23 @@ export function compileConfig(
 export function snapshotOf(
   version: number,
   { models, modelLimits, live }: CompiledConfig,
-  { keys, owners }: Pick<Snapshot, 'keys' | 'owners'>,
+  compiled: Pick<Snapshot, 'keys' | 'owners' | 'chains'>,
   priceOverrides: PriceOverrides,
 ): Snapshot {
   const refusesUnpriced = live.unpricedModels === 'refuse';
-  return { version, keys, owners, models, modelLimits, priceOverrides, refusesUnpriced };
+  return { version, ...compiled, models, modelLimits, priceOverrides, refusesUnpriced };
+}
+
+/** The chains at one moment; the index of before, when nothing in it has changed. */
+export function chainsOf(
+  before: ChainIndex | null,
+  { live, models }: CompiledConfig,
+  registry: RegistryState,
+  { health, costOf }: Pick<PlanParts, 'health' | 'costOf'>,
+): ChainIndex {
+  const sources = { registry, fileChains: live.chains, fileModels: live.models };
+  const parts = { models, health, costOf };
+  return before === null ? new ChainIndex(sources, parts) : before.at(sources, parts);
 }
 
 /** Limits of declared models by the target they lead to, so that another name of the same target is no way round them. */

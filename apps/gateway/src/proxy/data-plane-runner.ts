@@ -9,11 +9,13 @@ import { OverrideCompiler } from '#libs/price-admin/index.js';
 import { bundledPriceTable } from '#libs/pricing/index.js';
 import { CredentialCache, type DemoAddress } from '#libs/providers/index.js';
 import type { RegistryFeed, RegistryState } from '#libs/registry/index.js';
+import type { ChainIndex, NominalCost, ResponseOwners, Router } from '#libs/routing/index.js';
 import type { LiveSettings } from '../live-settings.js';
+import { nominalCost } from './nominal-cost.js';
 import { ActiveCalls } from './active-calls.js';
 import { BudgetSets, type CallBudgets } from './call-budgets.js';
 import { DrainRoom } from './client-gone.js';
-import { compileConfig, snapshotOf, type CompiledConfig } from './compile-snapshot.js';
+import { chainsOf, compileConfig, snapshotOf, type CompiledConfig } from './compile-snapshot.js';
 import type { DataPlane } from './data-plane.js';
 import { TokenClient } from './fetch-token.js';
 import { HeldBytes } from './held-bytes.js';
@@ -35,6 +37,8 @@ export interface DataPlaneParts {
   readonly alerts: AlertSink;
   readonly bodies: BodySink | null;
   readonly limiter: Limiter;
+  readonly router: Router;
+  readonly responses: ResponseOwners;
   readonly demo: DemoAddress | null;
   readonly log: Logger;
 }
@@ -53,6 +57,9 @@ export class DataPlaneRunner {
   #egress: EgressPolicy;
   #config: CompiledConfig;
   #owners = OwnerIndex.empty;
+  #chains: ChainIndex | null = null;
+  /** Asked when a plan is first used: by then there is a plane. */
+  readonly #costOf: NominalCost = (provider, model) => nominalCost(this)(provider, model);
   #unsubscribe: () => void;
 
   constructor(parts: DataPlaneParts) {
@@ -78,6 +85,8 @@ export class DataPlaneRunner {
       heldBodies: new HeldBytes(MAX_BODIES_BYTES),
       limiter: parts.limiter,
       prices,
+      router: parts.router,
+      responses: parts.responses,
       unpriced: new UnpricedCalls(parts.log),
       active,
       drains,
@@ -110,7 +119,9 @@ export class DataPlaneRunner {
     const fileKeys = this.#fileKeys.resolve(config.live.keys);
     const keys = compileKeys(registry, fileKeys, this.#parts.pepper, owners);
     const overrides = this.#overrides.compile(registry, config.live.prices);
-    return snapshotOf(registry.version, config, { keys, owners }, overrides);
+    const { health } = this.#parts.router;
+    this.#chains = chainsOf(this.#chains, config, registry, { health, costOf: this.#costOf });
+    return snapshotOf(registry.version, config, { keys, owners, chains: this.#chains }, overrides);
   }
 
   /** Serves on, but tells callers to reconnect elsewhere; resolves when no call is left or `drainMs` have passed. */

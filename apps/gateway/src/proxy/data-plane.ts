@@ -2,6 +2,7 @@ import type { Limiter } from '#libs/keys-budgets/index.js';
 import type { BodySink } from '#libs/ledger/index.js';
 import type { PriceTable } from '#libs/pricing/index.js';
 import type { Logger } from '#libs/platform/logger.js';
+import type { ResponseOwners, Router } from '#libs/routing/index.js';
 import type { ActiveCalls } from './active-calls.js';
 import type { BudgetSets, CallBudgets } from './call-budgets.js';
 import type { DrainRoom } from './client-gone.js';
@@ -35,6 +36,9 @@ export interface DataPlane {
   readonly heldBodies: HeldBytes;
   readonly limiter: Limiter;
   readonly prices: PriceTable;
+  readonly router: Router;
+  /** Who made which stored answer of the Responses API. */
+  readonly responses: ResponseOwners;
   readonly unpriced: UnpricedCalls;
   readonly active: ActiveCalls;
   readonly drains: DrainRoom;

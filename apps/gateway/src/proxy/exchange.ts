@@ -3,13 +3,17 @@ import type { Operation } from '#libs/dialects/index.js';
 import type { Admission, KeyRecord, LimitTicket } from '#libs/keys-budgets/index.js';
 import { AppError } from '#libs/platform/errors.js';
 import { newId } from '#libs/platform/ids.js';
-import type { Target } from '#libs/routing/index.js';
+import type { UpperBound } from '#libs/pricing/index.js';
+import type { PlanTarget, RoutePlan, RouteRun, Target } from '#libs/routing/index.js';
 import type { Endpoint } from './endpoints.js';
 import type { Growth } from './outgrowth.js';
 import type { Snapshot } from './snapshot.js';
+import type { TranslatedBody } from './translate-body.js';
+import type { Way } from './way.js';
 
 const NO_BODY = Buffer.alloc(0);
 const NOTHING_DROPPED: readonly string[] = [];
+const NO_CANDIDATES: readonly PlanTarget[] = [];
 
 /**
  * Everything about one request, in one object of fixed shape: all fields are set here, so that every exchange has the same
@@ -35,14 +39,20 @@ export class Exchange {
   operation: Operation | null = null;
   modelRequested = '';
   stream = false;
-  /** Body for the upstream: the received one, with documented edits. */
+  /** The caller's body as it is read from here on: the received one, or what stands for it. */
   body: Buffer = NO_BODY;
   /** The caller did not ask for the usage chunk that the gateway asks for. */
   hideUsageChunk = false;
   /** Fields of the body that could not be carried over; the answer names them. */
   dropped: readonly string[] = NOTHING_DROPPED;
+  /** Those that reading has left out, whoever serves the call. */
+  droppedByReading: readonly string[] = NOTHING_DROPPED;
 
   // filled by resolve
+  plan: RoutePlan | null = null;
+  /** Targets of the plan that can take the call. */
+  candidates: readonly PlanTarget[] = NO_CANDIDATES;
+  /** The target in use; before the first attempt the one to begin with. */
   target: Target | null = null;
 
   // filled by admit
@@ -50,6 +60,10 @@ export class Exchange {
   ticket: LimitTicket | null = null;
   /** The money set aside for the call, and the intent of its row; `null`: nothing was admitted. */
   admission: Admission | null = null;
+  /** The most the call may cost at each target; `null`: nobody asked. */
+  bounds: ReadonlyMap<PlanTarget, UpperBound> | null = null;
+  /** The body for targets that speak another dialect; `null`: none was needed yet. */
+  translations: ReadonlyMap<Target, TranslatedBody> | null = null;
   /** Output tokens to ask for under a hard budget; `null`: as the request says. */
   maxTokens: number | null = null;
   /** What the stream may grow to under a hard budget; `null`: it is not watched. */
@@ -60,6 +74,15 @@ export class Exchange {
   boundNanos: number | null = null;
   /** What becomes of the call when its caller leaves; `null`: as the provider's setting says. For hard budgets: `drain`. */
   whenClientGone: 'cancel' | 'drain' | null = null;
+
+  // filled by attempt
+  run: RouteRun | null = null;
+  /** How the target in use is spoken to. */
+  way: Way | null = null;
+  /** What the call holds of the limits of its target, where they are asked for apart. */
+  targetTicket: LimitTicket | null = null;
+  /** Tokens that failed attempts reported. */
+  failedTokens = 0;
 
   // filled while the answer arrives
   upstreamStatus: number | null = null;

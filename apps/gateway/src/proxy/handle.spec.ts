@@ -2,9 +2,11 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { OwnerIndex, type KeyRecord } from '#libs/keys-budgets/index.js';
+import { systemClock } from '#libs/platform/clock.js';
 import { Secret } from '#libs/platform/secret.js';
 import { compileProvider, type Provider } from '#libs/providers/index.js';
-import { ModelIndex } from '#libs/routing/index.js';
+import { RegistryState } from '#libs/registry/index.js';
+import { ChainIndex, ModelIndex, Router } from '#libs/routing/index.js';
 import type { DataPlane } from './data-plane.js';
 import { endpointOf } from './endpoints.js';
 import { Exchange } from './exchange.js';
@@ -21,6 +23,8 @@ const key: KeyRecord = {
   tags: [],
   budgets: [],
   limits: [],
+  chain: null,
+  teamChain: null,
   expiresAtMs: null,
   status: 'active',
   source: 'api',
@@ -45,10 +49,15 @@ const openai = compileProvider(
   null,
 ) as Provider;
 
+const router = new Router(systemClock);
+const models = new ModelIndex([], [openai], () => []);
+const parts = { models, health: router.health, costOf: () => null };
+
 const snapshot: Snapshot = {
   version: 1,
   keys: { find: (presented: string) => (presented === 'good' ? key : null) } as Snapshot['keys'],
-  models: new ModelIndex([], [openai], () => []),
+  models,
+  chains: new ChainIndex({ registry: RegistryState.empty, fileChains: [], fileModels: [] }, parts),
   owners: OwnerIndex.empty,
   modelLimits: new Map(),
   priceOverrides: { of: () => [] },
@@ -72,6 +81,7 @@ async function outcomeOf(state: { readonly isBlind?: boolean; readonly admission
     metrics: { refused: (_route: string, code: string) => refused.push(code) },
     active: { size: 0, add: () => {}, delete: () => {} },
     bodies: null,
+    router,
     pools: { of: () => ({ dispatch: () => dispatched++ }) },
     log: { error: () => {} },
   } as unknown as DataPlane;

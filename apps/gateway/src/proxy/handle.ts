@@ -1,5 +1,5 @@
+import type { KeyRecord } from '#libs/keys-budgets/index.js';
 import { AppError } from '#libs/platform/errors.js';
-import type { Target } from '#libs/routing/index.js';
 import { admit } from './admit.js';
 import { attempt } from './attempt.js';
 import { authenticate } from './authenticate.js';
@@ -7,7 +7,6 @@ import { authorize } from './authorize.js';
 import type { DataPlane } from './data-plane.js';
 import type { Exchange } from './exchange.js';
 import { answerHello, answerModel, answerModels } from './listings.js';
-import { prepareBody } from './prepare.js';
 import { read, type Reading } from './read.js';
 import { abandon, refuse } from './refuse.js';
 import { requirePrice } from './require-price.js';
@@ -21,11 +20,11 @@ import { resolve } from './resolve.js';
  *  1 authenticate   whose key is it: no I/O, a look into the snapshot
  *  2 read           model and stream flag; the body stays a Buffer
  *  3 authorize      may the key use the route
- *  4 resolve        where the model leads and whether the key may go there
+ *  4 resolve        where the name leads: a model, or a chain of them; whether the key may go there
  *  5 guard (pre)    (guardrails)
  *  6 cache          (exact and similar answers)
  *  7 admit          room in the rate limits, money in the budgets, the intent on the disk
- *  8 attempt        dialect → provider → relay with back-pressure
+ *  8 attempt        target by target until one answers: translate → provider → relay with back-pressure
  *  9 guard (post)   (windows of the stream)
  * 10 settle         usage, cost, one ledger row: `settle.ts`, when the answer is over; the client never waits for it
  */
@@ -41,10 +40,10 @@ export function handle(exchange: Exchange, plane: DataPlane): void {
     if (own === 'model') return answerModel(exchange, key, plane);
 
     const reading = read(exchange);
-    const target = resolve(exchange, key);
-    if (exchange.snapshot.refusesUnpriced) requirePrice(exchange, key, target, plane);
-    admit(exchange, reading, key, target, plane)
-      .then(() => send(exchange, reading, target, plane))
+    resolve(exchange, key);
+    if (exchange.snapshot.refusesUnpriced) requirePrice(exchange, key, plane);
+    admit(exchange, reading, key, plane)
+      .then(() => send(exchange, reading, key, plane))
       .catch((error: unknown) => refuse(exchange, plane, error));
   } catch (error) {
     refuse(exchange, plane, error);
@@ -52,10 +51,9 @@ export function handle(exchange: Exchange, plane: DataPlane): void {
 }
 
 /** Stages 8 to 10. */
-function send(exchange: Exchange, reading: Reading, target: Target, plane: DataPlane): void {
+function send(exchange: Exchange, reading: Reading, key: KeyRecord, plane: DataPlane): void | Promise<void> {
   if (exchange.response.destroyed) return abandon(exchange, plane); // the caller left while the call waited for its admission
-  exchange.body = prepareBody(exchange, reading, target, exchange.maxTokens);
-  attempt(exchange, target, plane);
+  return attempt(exchange, reading, key, plane);
 }
 
 /** The router decodes escapes before it matches; here the path must stand as its route is written, only `*` may hold escapes. */

@@ -2,6 +2,7 @@ import { AppError } from '#libs/platform/errors.js';
 import type { Target } from '#libs/routing/index.js';
 import type { Exchange } from './exchange.js';
 import { upstreamHeaders } from './request-headers.js';
+import type { Way } from './way.js';
 
 /** One call to one target, complete but for credentials that expire. */
 export interface Outgoing {
@@ -16,15 +17,22 @@ export interface Outgoing {
  * out and named in `exchange.dropped`.
  * @throws AppError `wrong_dialect` when the provider does not offer the operation
  */
-export function outgoingTo(exchange: Exchange, target: Target): Outgoing {
+export function outgoingTo(exchange: Exchange, target: Target, way: Way, body: Buffer): Outgoing {
   const { provider, model } = target;
-  const { operation, stream } = exchange;
-  const path = operation === null ? null : provider.pathFor(operation, model, exchange.query, stream);
-  if (operation === null || path === null)
+  const { operation } = way;
+  const { stream } = exchange;
+  const path = provider.pathFor(operation, model, queryOf(exchange, way), stream);
+  if (path === null)
     throw new AppError('wrong_dialect', { text: 'The provider of this model does not offer this operation.' });
-  const headers = upstreamHeaders(exchange, target);
-  if (provider.adaptation === null) return { path, headers, body: exchange.body };
-  const adapted = provider.adaptation.adapt({ operation, model, stream, headers, body: exchange.body });
+  const headers = upstreamHeaders(exchange, target, way);
+  if (provider.adaptation === null) return { path, headers, body };
+  const adapted = provider.adaptation.adapt({ operation, model, stream, headers, body });
   if (adapted.dropped.length > 0) exchange.dropped = [...new Set([...exchange.dropped, ...adapted.dropped])];
   return { path, headers: adapted.headers, body: adapted.body };
+}
+
+/** A query is written for the caller's own dialect. Gemini streams events only when asked. */
+function queryOf({ query }: Exchange, { translator, operation }: Way): string {
+  if (translator === null) return query;
+  return operation === 'stream_generate' ? 'alt=sse' : '';
 }

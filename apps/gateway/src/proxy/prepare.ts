@@ -18,6 +18,7 @@ export function prepareBody(
   target: Target,
   maxTokens: number | null = null,
 ): Buffer {
+  exchange.hideUsageChunk = false; // another target may have been asked before
   const edits: Edit[] = [];
   if (maxTokens !== null && exchange.operation !== null) {
     const { chatMaximum } = target.provider;

@@ -7,10 +7,11 @@ import type { Logger } from '#libs/platform/logger.js';
 import { gauge } from '#libs/platform/metrics.js';
 import { startDemoProvider } from '#libs/providers/demo/index.js';
 import { DEFAULT_ORG_ID, REGISTRY_FEED, type RegistryFeed } from '#libs/registry/index.js';
+import { ResponseOwners, Router } from '#libs/routing/index.js';
 import { createRedis, POSTGRES, redisReady, STORE_URLS, type StoreUrls } from '#libs/stores/index.js';
 import { LIVE_SETTINGS, type LiveSettings } from '../live-settings.js';
 import { LOGGER } from '../tokens.js';
-import { DataPlaneRunner } from './data-plane-runner.js';
+import { DataPlaneRunner, type DataPlaneParts } from './data-plane-runner.js';
 import { DATA_PLANE } from './data-plane.js';
 import { openBudgets } from './open-budgets.js';
 import { ProxyController } from './proxy.controller.js';
@@ -31,6 +32,10 @@ class DataPlaneLife implements OnApplicationShutdown {
   }
 }
 
+/** What calls are routed with; made by `RoutingModule`. */
+type Routing = Pick<DataPlaneParts, 'router' | 'responses'>;
+const ROUTING = Symbol('ROUTING');
+
 type Postgres = Parameters<typeof readPepper>[0];
 
 async function startDataPlane(
@@ -39,6 +44,7 @@ async function startDataPlane(
   source: Postgres,
   urls: StoreUrls,
   log: Logger,
+  routing: Routing,
 ): Promise<DataPlaneLife> {
   const { dataDir } = settings.config.boot;
   const money = await openBudgets({ redisUrl: urls.redis, source, dataDir, orgIds: [DEFAULT_ORG_ID], log });
@@ -59,7 +65,7 @@ async function startDataPlane(
   const pepper = await readPepper(source, 'key');
   const { budgets } = money;
   const alerts = new AlertQueue(new PostgresAlertOutbox(source), log.child({ part: 'alerts' }));
-  const runner = new DataPlaneRunner({ settings, feed, pepper, budgets, alerts, bodies, limiter, demo, log });
+  const runner = new DataPlaneRunner({ settings, feed, pepper, budgets, alerts, bodies, limiter, demo, log, ...routing });
   return new DataPlaneLife(runner, async () => {
     await money.close();
     await bodies.close(FLUSH_DEADLINE_MS);
@@ -75,8 +81,13 @@ async function startDataPlane(
   controllers: [ProxyController],
   providers: [
     {
+      provide: ROUTING,
+      inject: [Router, ResponseOwners],
+      useFactory: (router: Router, responses: ResponseOwners): Routing => ({ router, responses }),
+    },
+    {
       provide: DataPlaneLife,
-      inject: [LIVE_SETTINGS, REGISTRY_FEED, POSTGRES, STORE_URLS, LOGGER],
+      inject: [LIVE_SETTINGS, REGISTRY_FEED, POSTGRES, STORE_URLS, LOGGER, ROUTING],
       useFactory: startDataPlane,
     },
     { provide: DataPlaneRunner, inject: [DataPlaneLife], useFactory: (life: DataPlaneLife) => life.runner },

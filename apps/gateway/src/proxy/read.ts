@@ -61,7 +61,7 @@ function field(exchange: Exchange, scanned: ScannedObject, name: string): unknow
 function asChat(exchange: Exchange): Buffer {
   const parsed = parseSpan(exchange.body, { start: 0, end: exchange.body.length });
   const { chat, dropped } = responsesToChat(parsed as Record<string, unknown>);
-  exchange.dropped = dropped;
+  exchange.dropped = exchange.droppedByReading = dropped;
   return Buffer.from(JSON.stringify(chat));
 }
 

@@ -1,6 +1,7 @@
 import type { Target } from '#libs/routing/index.js';
 import { betaHeader } from '#libs/routing/index.js';
 import type { Exchange } from './exchange.js';
+import type { Way } from './way.js';
 
 /**
  * Request headers that end at the gateway: hop-by-hop ones (RFC 9110 §7.6.1), our own, the caller's credentials, what the
@@ -37,6 +38,8 @@ const STOPPED: ReadonlySet<string> = new Set([
   'openai-project',
   'x-goog-user-project',
 ]);
+/** Headers that only mean something in the dialect of their caller. */
+const OF_A_DIALECT = /^(anthropic-|openai-|x-goog-|x-stainless-|user-agent$|accept$)/i;
 const STOPPED_PREFIXES = ['x-smartflow-', 'x-mcp-'];
 
 /** Names a message lists in its `connection` header: hop-by-hop as well. */
@@ -89,20 +92,21 @@ function passedOn(provided: Headers): PassedOn {
 }
 
 /** Headers of the upstream call as a flat `[name, value, …]` list: the caller's in their order and spelling, then the provider's. */
-export function upstreamHeaders(exchange: Exchange, target: Target): string[] {
+export function upstreamHeaders(exchange: Exchange, target: Target, way: Pick<Way, 'dialect' | 'translator'> = { dialect: exchange.endpoint.dialect, translator: null }): string[] {
   const raw = exchange.request.rawHeaders;
   const listed = connectionListed(exchange.request.headers.connection);
-  const provided = target.provider.headersFor(exchange.endpoint.dialect.name);
+  const provided = target.provider.headersFor(way.dialect.name);
   const passes = passedOn(provided);
   const headers: string[] = [];
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string;
     if (!passes.has(name) || listed?.has(name.toLowerCase()) === true) continue;
+    if (way.translator !== null && OF_A_DIALECT.test(name)) continue;
     if (target.longContext && name.toLowerCase() === 'anthropic-beta') continue;
     headers.push(name, raw[i + 1] as string);
   }
   for (const name in provided) headers.push(name, provided[name] as string);
-  if (target.longContext) {
+  if (target.longContext && way.dialect.name === 'anthropic') {
     const beta = betaHeader(target, exchange.header('anthropic-beta'));
     if (beta !== undefined) headers.push('anthropic-beta', beta);
   }

@@ -1,7 +1,6 @@
 import type { KeyRecord } from '#libs/keys-budgets/index.js';
 import { AppError } from '#libs/platform/errors.js';
 import { isPriced } from '#libs/pricing/index.js';
-import type { Target } from '#libs/routing/index.js';
 import type { DataPlane } from './data-plane.js';
 import type { Exchange } from './exchange.js';
 
@@ -13,12 +12,16 @@ export function isFree(operation: Exchange['operation']): boolean {
 }
 
 /**
- * Part of stage 7: a call whose cost could not be counted is refused, when the configuration says so or a hard budget applies.
+ * Part of stage 7: targets whose cost could not be counted are left out, when the configuration says so; without any other
+ * the call is refused.
  * @throws AppError `model_unpriced`
  */
-export function requirePrice(exchange: Exchange, key: KeyRecord, target: Target, plane: DataPlane): void {
+export function requirePrice(exchange: Exchange, key: KeyRecord, plane: DataPlane): void {
   if (isFree(exchange.operation)) return;
   const overrides = exchange.snapshot.priceOverrides.of(key.orgId);
-  if (isPriced(plane.prices, target.provider, target.model, exchange.startedAtMs, overrides)) return;
-  throw new AppError('model_unpriced', { param: 'model' });
+  const priced = exchange.candidates.filter(({ target }) =>
+    isPriced(plane.prices, target.provider, target.model, exchange.startedAtMs, overrides),
+  );
+  if (priced.length === 0) throw new AppError('model_unpriced', { param: 'model' });
+  exchange.candidates = priced;
 }

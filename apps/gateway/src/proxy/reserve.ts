@@ -1,55 +1,80 @@
 import { BudgetRefusal, type KeyRecord, type Refusal } from '#libs/keys-budgets/index.js';
 import { AppError } from '#libs/platform/errors.js';
-import { affordableTokens, costOfTokens, type BoundRefusal, type UpperBound } from '#libs/pricing/index.js';
-import type { Target } from '#libs/routing/index.js';
+import type { BoundRefusal, UpperBound } from '#libs/pricing/index.js';
+import type { PlanTarget } from '#libs/routing/index.js';
 import { draftOf } from './call-event.js';
 import type { DataPlane } from './data-plane.js';
 import { estimate } from './estimate.js';
 import type { Exchange } from './exchange.js';
 import type { Reading } from './read.js';
 
+/** The amounts a call asks for. */
+type Amounts = Pick<UpperBound, 'minNanos' | 'wantNanos'>;
+const NOTHING: Amounts = { minNanos: 0, wantNanos: 0 };
+
 /**
- * Part of stage 7: money for the most that the call may cost, in all its budgets or in none (KEY-4), and its intent on the
- * disk (KEY-6): nothing may be sent upstream before. A call without budgets has its intent all the same, and no estimate.
+ * Part of stage 7: money for the most that the call may cost at the dearest of its targets, in all its budgets or in none
+ * (KEY-4), and its intent on the disk (KEY-6): nothing may be sent upstream before. Retries and fallbacks share it
+ * (ADR 0009). A call without budgets has its intent all the same, and no estimate.
  * Rejects with `BudgetRefusal`, or AppError `store_unavailable`, `model_unpriced`, `cost_unbounded`.
  */
 export async function reserve(
   exchange: Exchange,
   reading: Reading,
   key: KeyRecord,
-  target: Target,
   plane: DataPlane,
 ): Promise<void> {
   const set = plane.budgetSets.of(key);
-  const bound = key.budgets.length === 0 ? null : estimate(exchange, reading, key, target, plane);
-  if (bound !== null && bound.refuse !== null && set.hasHard) throw unbounded(bound.refuse);
+  const amounts = key.budgets.length === 0 ? NOTHING : amountsOf(exchange, reading, key, set.hasHard, plane);
+  const [first] = exchange.candidates as readonly [PlanTarget];
   const admitted = plane.budgets.admit({
     id: exchange.id,
     set,
-    minNanos: bound?.minNanos ?? 0,
-    wantNanos: bound?.wantNanos ?? 0,
-    draft: draftOf(exchange, key, target),
+    minNanos: amounts.minNanos,
+    wantNanos: amounts.wantNanos,
+    draft: draftOf(exchange, key, first.target, 1),
   });
   const admission = admitted instanceof Promise ? await admitted : admitted;
-  if (!admission.ok) throw refusalOf(admission, key, bound);
+  if (!admission.ok) throw refusalOf(admission, key, amounts);
   if (!(await admission.written)) throw notAdmitted();
   exchange.admission = admission;
   exchange.boundNanos = set.hasHard ? admission.boundNanos : null; // without a maximum sent along it bounds nothing
-  if (bound === null || !set.hasHard) return;
-  exchange.whenClientGone = 'drain'; // else a caller that leaves costs its budget the whole bound
-  exchange.isClamped = admission.isClampedFrom(bound.wantNanos);
-  exchange.maxTokens = exchange.isClamped ? affordableTokens(bound, admission.boundNanos) : bound.injectedMaxTokens;
-  // several answers at once share no count of pieces
-  if (exchange.stream && !reading.fields.has('n')) {
-    const tokens = exchange.maxTokens ?? bound.maxTokens;
-    exchange.growth = { tokens, againNanos: costOfTokens(bound, tokens) - costOfTokens(bound, 0) };
-  }
+  if (set.hasHard) exchange.whenClientGone = 'drain'; // else a caller that leaves costs its budget the whole bound
 }
 
-function refusalOf({ reason, budget }: Refusal, key: KeyRecord, bound: UpperBound | null): AppError {
+/** The bound of each target; those without one are left out under a hard budget. */
+function amountsOf(
+  exchange: Exchange,
+  reading: Reading,
+  key: KeyRecord,
+  isHard: boolean,
+  plane: DataPlane,
+): Amounts {
+  const bounds = new Map<PlanTarget, UpperBound>();
+  let why: unknown = null;
+  for (const one of exchange.candidates) {
+    try {
+      const bound = estimate(exchange, reading, key, one.target, plane);
+      if (bound.refuse !== null && isHard) throw unbounded(bound.refuse);
+      bounds.set(one, bound);
+    } catch (error) {
+      why ??= error;
+    }
+  }
+  if (bounds.size === 0) throw why;
+  exchange.candidates = [...bounds.keys()];
+  exchange.bounds = bounds;
+  const all = [...bounds.values()];
+  return {
+    minNanos: Math.max(...all.map(({ minNanos }) => minNanos)),
+    wantNanos: Math.max(...all.map(({ wantNanos }) => wantNanos)),
+  };
+}
+
+function refusalOf({ reason, budget }: Refusal, key: KeyRecord, amounts: Amounts): AppError {
   if (reason === 'store' || budget === null) return notAdmitted();
   const owner = key.budgets.find(({ id }) => id === budget.budgetId)?.ownerName ?? '';
-  return new BudgetRefusal(budget, owner, (budget.mode === 'clamp' ? bound?.minNanos : bound?.wantNanos) ?? 0);
+  return new BudgetRefusal(budget, owner, budget.mode === 'clamp' ? amounts.minNanos : amounts.wantNanos);
 }
 
 function notAdmitted(): AppError {

@@ -48,6 +48,10 @@ export function ownHeaders(exchange: Exchange, plane: DataPlane): OutgoingHeader
   }
   if (exchange.endpoint.dialect.name === 'anthropic' && exchange.upstreamStatus === null)
     headers['request-id'] = exchange.id;
+  if (exchange.run !== null) {
+    headers['x-smartflow-attempts'] = exchange.run.attempts.length;
+    if (exchange.run.plan.chain !== null) headers['x-smartflow-chain'] = encodeHeader(exchange.run.plan.chain);
+  }
   if (exchange.dropped.length > 0) headers['x-smartflow-dropped'] = encodeHeader(exchange.dropped.join(','));
   if (exchange.ticket !== null)
     Object.assign(headers, exchange.endpoint.dialect.rateHeaders(exchange.ticket.state(), Date.now()));

@@ -6,6 +6,15 @@ import { AdaptedAnswer } from './adapted-answer.js';
 import type { DataPlane } from './data-plane.js';
 import type { Outgoing } from './outgoing.js';
 
+/** One call, ready to go. */
+export interface Sending {
+  readonly provider: Provider;
+  readonly operation: Operation;
+  readonly outgoing: Outgoing;
+  /** To the status line, and between two chunks. */
+  readonly waits: { readonly firstByteMs: number; readonly idleMs: number };
+}
+
 /** A dispatch handler that can also be told that no call was made. */
 export interface AnswerHandler extends Dispatcher.DispatchHandler {
   /** @param controller `null` when there was no call to control */
@@ -17,14 +26,12 @@ export interface AnswerHandler extends Dispatcher.DispatchHandler {
  * a token must be fetched first, `handler` gets the answer later, or `AppError` `upstream_credentials`.
  */
 export function send(
-  provider: Provider,
-  operation: Operation,
-  outgoing: Outgoing,
+  { provider, operation, outgoing, waits }: Sending,
   plane: DataPlane,
   handler: AnswerHandler,
 ): void {
   const { credential } = provider;
-  const go = (): void => dispatch(provider, operation, outgoing, plane, handler);
+  const go = (): void => dispatch({ provider, operation, outgoing, waits }, plane, handler);
   if (credential === null || credential.isReady()) return go();
   credential
     .refresh()
@@ -35,9 +42,7 @@ export function send(
 }
 
 function dispatch(
-  provider: Provider,
-  operation: Operation,
-  { path, headers, body }: Outgoing,
+  { provider, operation, outgoing: { path, headers, body }, waits }: Sending,
   plane: DataPlane,
   handler: AnswerHandler,
 ): void {
@@ -51,8 +56,8 @@ function dispatch(
       method,
       headers: proofs.length === 0 ? headers : [...headers, ...proofs],
       body,
-      headersTimeout: provider.timeouts.firstByteMs,
-      bodyTimeout: provider.timeouts.idleMs,
+      headersTimeout: waits.firstByteMs,
+      bodyTimeout: waits.idleMs,
     },
     answer,
   );

@@ -2,7 +2,7 @@ import type { TokenUsage } from '#libs/dialects/index.js';
 import { priceCall, type CallPrice } from '#libs/pricing/index.js';
 import type { ErrorCode } from '#libs/platform/errors.js';
 import type { CapturedBody } from './capture.js';
-import { eventText } from './call-event.js';
+import { draftOf, eventText } from './call-event.js';
 import type { DataPlane } from './data-plane.js';
 import type { Exchange } from './exchange.js';
 import { isFree } from './require-price.js';
@@ -30,13 +30,17 @@ const UNCOUNTABLE: CallPrice = { ...FREE };
 export function settle(exchange: Exchange, plane: DataPlane, outcome: Outcome): void {
   if (exchange.settled) return;
   exchange.settled = true;
-  exchange.ticket?.settle(tokensUsed(exchange, outcome));
+  const tokens = tokensUsed(exchange, outcome);
+  exchange.ticket?.settle(tokens === null ? null : tokens + exchange.failedTokens);
+  exchange.targetTicket?.settle(tokens);
   const price = outcome.price ?? priceOf(exchange, plane, outcome.usage);
   const { target, key, admission } = exchange;
   if (target === null || key === null || admission === null) return;
   const status = outcome.error === 'client_gone' ? STATUS_CLIENT_GONE : exchange.response.statusCode;
   const latencyMs = performance.now() - exchange.startedMs;
-  const event = eventText(admission.draft, {
+  const attempts = exchange.run?.attempts.length ?? 1;
+  const draft = attempts === 1 && exchange.plan?.chain == null ? admission.draft : draftOf(exchange, key, target, attempts);
+  const event = eventText(draft, {
     status,
     upstreamStatus: exchange.upstreamStatus,
     error: outcome.error,
@@ -70,7 +74,7 @@ export function settle(exchange: Exchange, plane: DataPlane, outcome: Outcome): 
  * What is charged: the price of the usage where the provider told all of it, nothing where it did no work, else `null`:
  * nobody knows, and the row stands at what was set aside. A call without budgets stands at what was seen.
  */
-function bookedNanos(
+export function bookedNanos(
   exchange: Exchange,
   { usage, complete, sent }: Pick<Outcome, 'usage' | 'complete' | 'sent'>,
   price: CallPrice,

@@ -1,6 +1,6 @@
 import type { KeyIndex, LimitScope, OwnerIndex } from '#libs/keys-budgets/index.js';
 import type { PriceOverrides } from '#libs/price-admin/index.js';
-import type { ModelIndex } from '#libs/routing/index.js';
+import type { ChainIndex, ModelIndex } from '#libs/routing/index.js';
 
 /**
  * All the data plane decides from, compiled from the configuration and the registry and never changed: a new version
@@ -13,6 +13,8 @@ export interface Snapshot {
   /** Organisations, teams, users, apps and tags. */
   readonly owners: OwnerIndex;
   readonly models: ModelIndex;
+  /** From the name a request asks for to the targets that may serve it. */
+  readonly chains: ChainIndex;
   /** Rate limits of models by target (`provider/model`); targets without any are absent. */
   readonly modelLimits: ReadonlyMap<string, readonly LimitScope[]>;
   readonly priceOverrides: PriceOverrides;

@@ -4,10 +4,12 @@ import { OwnerIndex, type Admission, type KeyRecord } from '#libs/keys-budgets/i
 import { AppError } from '#libs/platform/errors.js';
 import { NO_LIMITS, type ProviderConfig } from '#libs/platform/config.js';
 import { renderMetrics } from '#libs/platform/metrics.js';
+import { systemClock } from '#libs/platform/clock.js';
 import { Secret } from '#libs/platform/secret.js';
 import { bundledPriceTable } from '#libs/pricing/index.js';
 import { compileProvider, type Provider } from '#libs/providers/index.js';
-import { ModelIndex } from '#libs/routing/index.js';
+import { RegistryState } from '#libs/registry/index.js';
+import { ChainIndex, ModelIndex, Router } from '#libs/routing/index.js';
 import { ActiveCalls } from './active-calls.js';
 import { authenticate } from './authenticate.js';
 import { DrainRoom } from './client-gone.js';
@@ -34,6 +36,8 @@ const key: KeyRecord = {
   tags: [],
   budgets: [],
   limits: [],
+  chain: null,
+  teamChain: null,
   expiresAtMs: null,
   status: 'active',
   source: 'api',
@@ -65,13 +69,18 @@ const providers = [
   provider({ name: 'google', type: 'google' }),
   provider({ name: 'plain', type: 'openai-compatible', baseUrl: 'http://127.0.0.1:9/v1', streamUsage: false }),
 ];
+const models = new ModelIndex(
+  [{ name: 'fast', provider: 'openai', model: 'gpt-5-mini', contextTokens: null, limits: NO_LIMITS }],
+  providers,
+  () => [],
+);
 const snapshot: Snapshot = {
   version: 1,
   keys: { find: (presented: string) => (presented.startsWith('good') ? key : null) } as Snapshot['keys'],
-  models: new ModelIndex(
-    [{ name: 'fast', provider: 'openai', model: 'gpt-5-mini', contextTokens: null, limits: NO_LIMITS }],
-    providers,
-    () => [],
+  models,
+  chains: new ChainIndex(
+    { registry: RegistryState.empty, fileChains: [], fileModels: [] },
+    { models, health: new Router(systemClock).health, costOf: () => null },
   ),
   owners: OwnerIndex.empty,
   modelLimits: new Map(),
@@ -221,10 +230,12 @@ describe('resolve', () => {
     ['/v1/chat/completions', 'nothing-here', 'model_not_found'],
     ['/v1/chat/completions', 'forbidden', 'model_not_found'],
     ['/v1/chat/completions', 'openai/forbidden', 'model_not_found'],
-    ['/v1/chat/completions', 'claude-sonnet-5', 'wrong_dialect'],
+    ['/v1/chat/completions', 'claude-sonnet-5', 'none'],
+    ['/v1/embeddings', 'claude-sonnet-5', 'wrong_dialect'],
     ['/anthropic/v1/messages', 'claude-sonnet-5[1m]', 'none'],
-    ['/anthropic/v1/messages', 'gpt-5', 'wrong_dialect'],
-  ])('LLM-5, LLM-9: %s with %s', (route, model, code) => {
+    ['/anthropic/v1/messages', 'gpt-5', 'none'],
+    ['/anthropic/v1/messages/count_tokens', 'gpt-5', 'wrong_dialect'],
+  ])('LLM-5, LLM-7, LLM-9: %s with %s', (route, model, code) => {
     const exchange = exchangeOf({ route, body: JSON.stringify({ model }) });
     read(exchange);
     expect(codeOf(() => resolve(exchange, key))).toBe(code);

@@ -1,23 +1,41 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
-import { withoutUsageChunk, withServiceTier, type TokenUsage } from '#libs/dialects/index.js';
-import { nanosToUsd } from '#libs/ledger/index.js';
+import {
+  withoutUsageChunk,
+  withServiceTier,
+  type TokenUsage,
+  type TranslatedStream,
+  type Translation,
+} from '#libs/dialects/index.js';
 import { AppError, type ErrorCode } from '#libs/platform/errors.js';
-import { AnswerCapture } from './capture.js';
-import type { ClientGoneEnd } from './client-gone.js';
-import type { DataPlane } from './data-plane.js';
+import {
+  classifyAnswer,
+  classifyHiddenError,
+  classifyStreamError,
+  retryAfterMs,
+  type Attempt,
+  type Failure,
+} from '#libs/routing/index.js';
 import type { Exchange } from './exchange.js';
+import { beginsContent, errorIn } from './first-content.js';
 import { OutgrowthWatch } from './outgrowth.js';
-import { answerError } from './refuse.js';
-import { answerHeaders, budgetHeaders, type OutgoingHeaders } from './response-headers.js';
+import { isReadable, looksLikeJson, mediaType } from './readable.js';
+import { answerHeaders, type OutgoingHeaders } from './response-headers.js';
+import type { RoutedCall } from './routed-call.js';
 import { scrub } from './scrub.js';
-import { freedNanos, priceOf, settle, type Outcome } from './settle.js';
 import { SseBlocks } from './sse-blocks.js';
 import { EndsOfStream } from './stream-ends.js';
-import { upstreamError } from './upstream-error.js';
+import { wantsJsonArray } from './translate-body.js';
+import { classOfFailure, errorOfAbort, upstreamError } from './upstream-error.js';
+import type { Way } from './way.js';
 
 /** Answers up to this size are sent in one piece, so that one which breaks off can still become a proper error. */
 const WHOLE_LIMIT_BYTES = 1024 * 1024;
+/** An answer that is translated must be held as a whole. */
+const TRANSLATED_LIMIT_BYTES = 16 * 1024 * 1024;
+/** Events that open a stream without content; beyond this they are passed on as they come. */
+const HELD_LIMIT_BYTES = 64 * 1024;
+const NOTHING = Buffer.alloc(0);
 
 /** How the answer is passed on. `whole`: collected, then sent. `events`: whole SSE events. `raw`: bytes as they come. */
 type Mode = 'whole' | 'events' | 'raw';
@@ -26,99 +44,71 @@ type Mode = 'whole' | 'events' | 'raw';
 export type AbortReason =
   'client_gone' | Extract<ErrorCode, 'upstream_timeout' | 'upstream_invalid' | 'draining' | 'budget_exceeded'>;
 
+/** What an attempt that failed has for the caller, should nobody else take the call. */
+export type Ending =
+  | { readonly kind: 'answer'; readonly status: number; readonly headers: OutgoingHeaders; readonly body: Buffer }
+  | { readonly kind: 'error'; readonly error: AppError; readonly status: number; readonly retryAfter: string | null };
+
 /**
- * Stage 8: one upstream call, as an undici dispatch handler that writes into the caller's response. No streams and no
- * closures per chunk: this is the hot path (ADR 0003). It ends in exactly one `settle`, also
- * when the caller has left.
+ * One upstream call, as an undici dispatch handler: reads the answer in the provider's dialect and hands it to the
+ * `RoutedCall` in the caller's. No streams and no closures per chunk: this is the hot path (ADR 0003). It ends in exactly one
+ * `succeeded` or `failed`.
  */
 export class UpstreamCall implements Dispatcher.DispatchHandler {
+  readonly #call: RoutedCall;
   readonly #exchange: Exchange;
-  readonly #plane: DataPlane;
+  readonly #way: Way;
+  readonly #translation: Translation | null;
+  /** Another target may take the call until its first content: nothing is passed on before. */
+  readonly #mayMove: boolean;
+  readonly attempt: Attempt;
   #controller: Dispatcher.DispatchController | null = null;
   #abortReason: AbortReason | null = null;
   #over = false;
-  /** The caller left and the answer is read for its usage alone: nothing is written any more. */
-  #isDraining = false;
-  /** Bytes that may still come while draining. */
-  #drainableBytes = 0;
-  activeAt = -1;
-  deadlineMs: number;
-  #retryAfter: string | null = null;
+  #upstreamHeaders: IncomingHttpHeaders = {};
   #mode: Mode = 'whole';
   #headers: OutgoingHeaders = {};
   #blocks: SseBlocks | null = null;
   #ends: EndsOfStream | null = null;
+  #stream: TranslatedStream | null = null;
   #outgrowth: OutgrowthWatch | null = null;
   /** Service tier that a header of the answer names. */
   #tier: string | null = null;
   #parts: Buffer[] = [];
   #partsBytes = 0;
-  #pausedSinceMs: number | null = null;
-  readonly #capture: AnswerCapture | null;
+  #hasContent = false;
 
-  constructor(exchange: Exchange, plane: DataPlane) {
-    this.#exchange = exchange;
-    this.#plane = plane;
-    this.#capture = plane.bodies === null ? null : new AnswerCapture(plane);
-    this.deadlineMs = exchange.startedMs + (exchange.target?.provider.timeouts.totalMs ?? 0);
-    plane.active.add(this);
-    exchange.response.on('close', this.#onClientClose);
+  constructor(call: RoutedCall, attempt: Attempt, way: Way, translation: Translation | null) {
+    this.#call = call;
+    this.#exchange = call.exchange;
+    this.#way = way;
+    this.#translation = translation;
+    this.attempt = attempt;
+    this.#mayMove = call.run.plan.chain !== null;
   }
 
-  /** Since when the caller has not read on (monotonic ms); `null` while it reads. */
-  get pausedSinceMs(): number | null {
-    return this.#pausedSinceMs;
+  /** Whether anything went upstream. */
+  get isSent(): boolean {
+    return this.#controller !== null;
   }
 
-  /** Ends the call from our side; the caller gets what the reason asks for. Without a caller it may be drained instead. */
+  get mode(): Mode {
+    return this.#mode;
+  }
+
+  /** Ends the call from our side. */
   abort(reason: AbortReason): void {
     if (this.#over || this.#abortReason !== null) return;
-    if (reason === 'client_gone' && !this.#isDraining) {
-      const end = this.#isOver() ? 'complete' : this.#startDraining();
-      if (end === null) return;
-      this.#plane.metrics.clientGone(end);
-    }
     this.#abortReason = reason;
-    if (this.#controller === null) this.#fail(new AppError(reason === 'client_gone' ? 'upstream_cut' : reason));
+    if (this.#controller === null) this.#fail(errorOfAbort(reason));
     else this.#controller.abort(new Error(reason));
   }
 
-  // A paused upstream connection would stay in its pool for ever once its client has left.
-  #onClientClose = (): void => {
-    if (!this.#isDraining && !this.#exchange.response.writableFinished) this.abort('client_gone');
-  };
-
-  /** Reads on without a caller, within the bounds of the policy; else answers why not. */
-  #startDraining(): ClientGoneEnd | null {
-    const { target, whenClientGone, response } = this.#exchange;
-    const policy = target?.provider.clientGone;
-    // What has not been sent upstream costs nothing.
-    if (policy === undefined || (whenClientGone ?? policy.action) === 'cancel' || this.#controller === null)
-      return 'cancelled';
-    if (!this.#plane.drains.take()) return 'no_room';
-    this.#isDraining = true;
-    this.#drainableBytes = policy.maxBytes;
-    this.deadlineMs = Math.min(this.deadlineMs, performance.now() + policy.maxMs);
-    response.destroy(); // of a caller that only stopped reading
-    if (this.#pausedSinceMs !== null) this.#resume();
-    return null;
-  }
-
-  get #credentials(): readonly Buffer[] {
-    return this.#exchange.target?.provider.credentials ?? [];
-  }
-
-  #pause(): void {
-    if (this.#pausedSinceMs !== null) return;
-    this.#pausedSinceMs = performance.now();
+  pause(): void {
     this.#controller?.pause();
-    this.#exchange.response.once('drain', () => {
-      if (this.#pausedSinceMs !== null) this.#resume();
-    });
   }
 
-  #resume(): void {
-    this.#pausedSinceMs = null;
+  resume(): void {
     this.#controller?.resume();
   }
 
@@ -136,6 +126,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#over) return;
     try {
       this.#take(chunk);
     } catch (error) {
@@ -154,71 +145,151 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     }
   }
 
-  /** A fault of ours in the middle of a call: it must still end, with a row, and be seen. */
-  #brokenByUs(error: unknown): void {
-    this.#plane.log.error({ requestId: this.#exchange.id, err: error }, 'an answer could not be passed on');
+  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
     if (this.#over) return;
-    this.#fail(error instanceof AppError ? error : new AppError('internal', { cause: error }));
+    const reason = this.#abortReason;
+    this.#fail(reason === null ? upstreamError(error, this.#hasStatus) : errorOfAbort(reason, error));
+  }
+
+  /** An answer that cannot be read, or a fault of ours in the middle of a call: it must still end, with a row, and be seen. */
+  #brokenByUs(error: unknown): void {
+    const known = error instanceof AppError ? error : new AppError('internal', { cause: error });
+    if (known.code === 'internal') {
+      this.#call.plane.log.error({ requestId: this.#exchange.id, err: error }, 'an answer could not be passed on');
+    }
+    if (this.#over) return;
+    this.#fail(known);
     this.#controller?.abort(new Error('internal'));
+  }
+
+  get #hasStatus(): boolean {
+    return this.#exchange.upstreamStatus !== null;
   }
 
   #start(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     const exchange = this.#exchange;
-    if (status < 200) return;
+    if (status < 200 || this.#over) return;
     exchange.upstreamStatus = status;
+    this.#upstreamHeaders = headers;
     const isEvents = mediaType(headers).startsWith('text/event-stream');
-    if (!isReadable(status, headers, isEvents)) {
-      // What can be kept of an error without its text: SDKs back off by status and by this header.
-      this.#retryAfter = status >= 400 ? (headers['retry-after'] ?? null) : null;
+    if (!isReadable(status, headers, isEvents) || (isEvents && status >= 400 && this.#mayMove)) {
       this.#abortReason = 'upstream_invalid';
       controller.abort(new Error('upstream_invalid'));
       return;
     }
-    this.#headers = answerHeaders(exchange, this.#plane, headers);
-    const { dialect } = exchange.endpoint;
+    this.#headers = answerHeaders(exchange, this.#call.plane, headers);
+    const { dialect, operation } = this.#way;
     if (dialect.tierHeader !== null) this.#tier = String(headers[dialect.tierHeader] ?? '');
-    if (isEvents || exchange.stream) this.#ends = new EndsOfStream(dialect.name === 'anthropic', dialect.billedMark);
+    if (isEvents || exchange.stream) {
+      const wantsHead = dialect.name === 'anthropic' || (operation === 'responses' && this.#mayMove);
+      this.#ends = new EndsOfStream(wantsHead, dialect.billedMark);
+    }
     if (isEvents) {
       this.#mode = 'events';
       this.#blocks = new SseBlocks();
       delete this.#headers['content-length'];
       this.#outgrowth = this.#watchGrowth();
-    } else if (exchange.stream && status < 300 && dialect.name === 'gemini') {
+      if (this.#translation !== null && status < 300) this.#translate(this.#translation);
+    } else if (exchange.stream && status < 300 && dialect.name === 'gemini' && this.#translation === null) {
       this.#mode = 'raw'; // Gemini streams a JSON array unless asked for SSE
     }
+    if (!isEvents) this.#call.answerHasBegun();
+  }
+
+  #translate(translation: Translation): void {
+    this.#stream = translation.stream();
+    this.#headers['content-type'] = wantsJsonArray(this.#exchange)
+      ? 'application/json; charset=utf-8'
+      : 'text/event-stream; charset=utf-8';
   }
 
   #take(chunk: Buffer): void {
     const exchange = this.#exchange;
-    if (this.#isDraining && (this.#drainableBytes -= chunk.length) < 0) return this.abort('client_gone');
+    if (!this.#call.mayDrain(chunk.length)) return this.#call.abort('client_gone');
     if (exchange.firstByteMs === null) exchange.firstByteMs = performance.now() - exchange.startedMs;
     if (this.#mode === 'events') {
       const block = (this.#blocks as SseBlocks).push(chunk);
-      if (block !== null) this.#sendEvents(block);
+      if (block !== null) this.#takeEvents(block);
     } else if (this.#mode === 'raw') {
       this.#sendRaw(chunk);
     } else {
-      this.#parts.push(chunk);
-      this.#partsBytes += chunk.length;
-      if (this.#partsBytes > WHOLE_LIMIT_BYTES) this.#becomeRaw();
+      this.#hold(chunk);
+      if (this.#translation !== null && this.#partsBytes > TRANSLATED_LIMIT_BYTES) throw new AppError('upstream_invalid');
+      if (this.#translation === null && this.#partsBytes > WHOLE_LIMIT_BYTES) this.#becomeRaw();
     }
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
-    if (this.#over) return;
-    const reason = this.#abortReason;
-    this.#fail(
-      reason === null
-        ? upstreamError(error, this.#exchange.upstreamStatus !== null)
-        : new AppError(reason === 'client_gone' ? 'upstream_cut' : reason, { cause: error }),
-    );
+  #hold(bytes: Buffer): void {
+    this.#parts.push(bytes);
+    this.#partsBytes += bytes.length;
   }
 
-  #sendEvents(block: Buffer): void {
+  #takeEvents(block: Buffer): void {
     (this.#ends as EndsOfStream).push(block);
     this.#outgrowth?.push(block);
+    if (this.#mayMove && !this.#hasContent && this.#hasFailed(block)) return;
+    if (this.#stream !== null) return this.#sendTranslated(this.#stream.push(block));
     const visible = this.#exchange.hideUsageChunk ? withoutUsageChunk(block) : block;
-    if (visible.length > 0) this.#write(scrub(visible, this.#credentials));
+    if (visible.length === 0 || (this.#mayMove && !this.#hasContent && !this.#opens(visible))) return;
+    this.#send(visible);
+  }
+
+  /** An error event before any content ends the attempt. */
+  #hasFailed(block: Buffer): boolean {
+    const error = errorIn(block);
+    if (error === null) return false;
+    this.#hold(block);
+    const failure = this.#failure(classifyStreamError(this.#way.dialect.name, error));
+    this.#over = true;
+    this.#call.failed(this, failure, this.#usageSoFar(), this.#errorEvents());
+    this.#controller?.abort(new Error('upstream_failed'));
+    return true;
+  }
+
+  /** Whether content has begun; until then what came is held. */
+  #opens(block: Buffer): boolean {
+    if (!beginsContent(this.#way.operation, block) && this.#partsBytes + block.length <= HELD_LIMIT_BYTES) {
+      this.#hold(block);
+      return false;
+    }
+    for (const part of this.#takeHeld()) this.#send(part);
+    return true;
+  }
+
+  #takeHeld(): Buffer[] {
+    const held = this.#parts;
+    this.#parts = [];
+    this.#partsBytes = 0;
+    return held;
+  }
+
+  /** The provider's own error event, as it came; an error of ours where the caller would not understand it. */
+  #errorEvents(): Ending {
+    if (this.#stream !== null) {
+      return { kind: 'error', error: new AppError('upstream_failed'), status: 0, retryAfter: null };
+    }
+    const body = scrub(Buffer.concat(this.#takeHeld()), this.#credentials);
+    return { kind: 'answer', status: this.#exchange.upstreamStatus ?? 200, headers: this.#headers, body };
+  }
+
+  #sendTranslated(bytes: Buffer | null): void {
+    const failure = this.#stream?.failure ?? null;
+    if (failure !== null && !this.#hasContent) throw failure;
+    if (bytes !== null && bytes.length > 0) this.#send(bytes);
+    // Its frames have told the caller already.
+    if (failure !== null) throw failure;
+  }
+
+  #send(bytes: Buffer): void {
+    if (!this.#hasContent) {
+      this.#hasContent = true;
+      this.#call.content();
+    }
+    this.#call.write(this.#exchange.upstreamStatus as number, this.#headers, scrub(bytes, this.#credentials));
+  }
+
+  get #credentials(): readonly Buffer[] {
+    return this.attempt.target.target.provider.credentials;
   }
 
   /** Only under a hard budget. */
@@ -227,162 +298,119 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     if (growth === null || admission === null) return null;
     return new OutgrowthWatch(
       growth,
-      (moreNanos) => this.#plane.budgets.extend(admission, moreNanos),
-      () => this.abort('budget_exceeded'),
+      (moreNanos) => this.#call.plane.budgets.extend(admission, moreNanos),
+      () => this.#call.abort('budget_exceeded'),
     );
   }
 
   #sendRaw(chunk: Buffer): void {
-    (this.#ends ??= new EndsOfStream(false, this.#exchange.endpoint.dialect.billedMark)).push(chunk);
-    this.#write((this.#exchange.upstreamStatus ?? 0) < 400 ? chunk : scrub(chunk, this.#credentials));
+    (this.#ends ??= new EndsOfStream(false, this.#way.dialect.billedMark)).push(chunk);
+    this.#send(chunk);
   }
 
   /** The answer is too large to be held: from here on its bytes go out as they come. */
   #becomeRaw(): void {
     if (!looksLikeJson(this.#parts[0] as Buffer)) throw new AppError('upstream_invalid');
     this.#mode = 'raw';
-    for (const part of this.#parts) this.#sendRaw(part);
-    this.#parts = [];
-  }
-
-  #write(bytes: Buffer): void {
-    if (this.#isDraining) return;
-    const { response, upstreamStatus } = this.#exchange;
-    // The status line waits for the first content: until then a failure can still become a proper error.
-    if (!response.headersSent) response.writeHead(upstreamStatus as number, this.#headers);
-    this.#capture?.push(bytes);
-    if (!response.write(bytes)) this.#pause();
+    for (const part of this.#takeHeld()) this.#sendRaw(part);
   }
 
   #endWhole(): void {
-    const exchange = this.#exchange;
-    const status = exchange.upstreamStatus as number;
+    const status = this.#exchange.upstreamStatus as number;
     const received = this.#parts.length === 1 ? (this.#parts[0] as Buffer) : Buffer.concat(this.#parts);
     if (status !== 204 && !looksLikeJson(received)) return this.#fail(new AppError('upstream_invalid'));
-    const body = scrub(received, this.#credentials);
-    const { dialect } = exchange.endpoint;
-    const usage = status < 300 ? this.#withTier(dialect.usageOfBody(exchange.operation ?? 'chat', body)) : null;
-    const price = priceOf(exchange, this.#plane, usage);
-    if (price.priceVersion !== null) this.#headers['x-smartflow-cost-usd'] = nanosToUsd(BigInt(price.costNanos));
-    if (!this.#isDraining) {
-      Object.assign(this.#headers, budgetHeaders(exchange, this.#plane, freedNanos(exchange, usage, price)));
-      this.#headers['content-length'] = body.length;
-      this.#capture?.push(body);
-      exchange.response.writeHead(status, this.#headers);
-      exchange.response.end(body);
+    if (status >= 400) return this.#endRefused(status, received);
+    const { dialect, operation } = this.#way;
+    const usage = status < 300 ? this.#withTier(dialect.usageOfBody(operation, received)) : null;
+    const hidden = this.#mayMove ? classifyHiddenError(dialect.name, received) : null;
+    if (hidden !== null) {
+      const ending = { kind: 'answer', status, headers: this.#headers, body: scrub(received, this.#credentials) } as const;
+      this.#over = true;
+      return this.#call.failed(this, this.#failure(hidden, received), usage, ending);
     }
-    this.#settle({ usage, price, complete: true, error: null });
+    const body = scrub(this.#translation === null ? received : this.#translation.answer(received), this.#credentials);
+    this.#over = true;
+    this.#call.answered(this, { status, headers: this.#headers, body, usage, received });
+  }
+
+  /** The provider says no: in its own words, or in those of the caller's dialect. */
+  #endRefused(status: number, received: Buffer): void {
+    const failure = this.#failure(classifyAnswer(this.#way.dialect.name, status, received), received);
+    const said = this.#translation?.error(status, received) ?? { status, body: received };
+    const ending: Ending = {
+      kind: 'answer',
+      status: said.status,
+      headers: this.#headers,
+      body: scrub(said.body, this.#credentials),
+    };
+    this.#over = true;
+    this.#call.failed(this, failure, null, ending);
+  }
+
+  #failure(failureClass: Failure['class'], body: Buffer | null = null): Failure {
+    const pauseMs = retryAfterMs(this.#upstreamHeaders, Date.now(), body);
+    return { class: failureClass, status: this.#exchange.upstreamStatus, retryAfterMs: pauseMs };
   }
 
   #endEvents(): void {
-    const exchange = this.#exchange;
-    const { dialect } = exchange.endpoint;
-    const operation = exchange.operation ?? 'chat';
+    const { dialect, operation } = this.#way;
     const rest = this.#blocks?.rest() ?? null;
     // A last event without its blank line is still an event if it ends the stream.
-    if (rest !== null && dialect.endingOf(operation, rest) !== 'cut') this.#sendEvents(rest);
+    if (rest !== null && dialect.endingOf(operation, rest) !== 'cut') this.#takeEvents(rest);
+    if (this.#over) return;
     const ends = (this.#ends as EndsOfStream).ends();
     const ending = dialect.endingOf(operation, ends.tail);
     if (ending === 'cut') return this.#fail(new AppError('upstream_cut'));
-    this.#endAnswer();
-    const failed = ending === 'failed';
-    this.#settle({
-      usage: this.#withTier(dialect.usageOfStream(operation, ends)),
-      complete: !failed,
-      error: failed ? 'upstream_failed' : null,
-    });
+    if (this.#stream !== null) this.#sendTranslated(this.#stream.end());
+    for (const part of this.#takeHeld()) this.#send(part);
+    const usage = this.#withTier(dialect.usageOfStream(operation, ends));
+    this.#over = true;
+    if (ending === 'failed' && !this.#hasContent) {
+      return this.#call.failed(this, this.#failure('error_body'), usage, this.#errorEvents());
+    }
+    this.#call.ended(this, { usage, head: ends.head, error: ending === 'failed' ? 'upstream_failed' : null });
   }
 
   #endRaw(): void {
-    this.#endAnswer();
-    this.#settle({ usage: this.#usageSoFar(), complete: true, error: null });
+    this.#over = true;
+    this.#call.ended(this, { usage: this.#usageSoFar(), head: null, error: null });
   }
 
-  #endAnswer(): void {
-    if (this.#isDraining) return;
-    const { response, upstreamStatus } = this.#exchange;
-    if (!response.headersSent) response.writeHead(upstreamStatus as number, this.#headers);
-    response.end();
-  }
-
-  /** The call failed or was ended. What the caller gets depends on what has been sent already. */
+  /** The call failed or was ended: what the caller gets depends on what has been sent already. */
   #fail(error: AppError): void {
-    const exchange = this.#exchange;
-    const { response } = exchange;
-    const usage = this.#usageSoFar();
-    if (this.#abortReason === 'client_gone' || this.#isDraining) {
-      // Many clients close as soon as they have read the last event: then nothing is missing.
-      const complete = this.#isOver();
-      return this.#settle({ usage, complete, error: complete ? null : 'client_gone' });
-    }
-    if (!response.headersSent) {
-      const status = exchange.upstreamStatus ?? 0;
-      answerError(exchange, this.#plane, error, status >= 400 ? { status, retryAfter: this.#retryAfter } : null);
-    } else if (this.#mode === 'events') {
-      const frames = exchange.endpoint.dialect.renderStreamError(exchange.operation ?? 'chat', error);
-      this.#capture?.push(Buffer.from(frames));
-      response.end(frames);
-    } else {
-      response.destroy(); // no frame can follow half a JSON body: the broken connection is the error
-    }
-    this.#plane.log.warn(
-      { requestId: exchange.id, provider: exchange.target?.provider.name, code: error.code, err: error.cause },
-      'an upstream call failed',
-    );
-    this.#settle({ usage, complete: false, error: error.code });
+    if (this.#over) return;
+    this.#over = true;
+    const status = this.#exchange.upstreamStatus ?? 0;
+    // What can be kept of an error without its text: SDKs back off by status and by this header.
+    const retryAfter = status >= 400 ? (this.#upstreamHeaders['retry-after'] ?? null) : null;
+    const ending: Ending = { kind: 'error', error, status: status >= 400 ? status : 0, retryAfter };
+    const seen = { hasStatus: this.#hasStatus, hasContent: this.#hasContent, abortReason: this.#abortReason };
+    const found = status >= 400 ? classifyAnswer(this.#way.dialect.name, status, NOTHING) : classOfFailure(error, seen);
+    this.#call.failed(this, this.#failure(found), this.#usageSoFar(), ending);
   }
 
-  #usageSoFar() {
-    const { dialect } = this.#exchange.endpoint;
+  /** The frames that end a broken stream, in the caller's dialect; `null` when they have been sent. */
+  breakOff(error: AppError): Buffer | null {
+    if (this.#stream !== null) {
+      const frames = this.#stream.fail(error);
+      return frames.length === 0 ? null : frames;
+    }
+    const { endpoint, operation } = this.#exchange;
+    return Buffer.from(endpoint.dialect.renderStreamError(operation ?? 'chat', error));
+  }
+
+  #usageSoFar(): TokenUsage | null {
     if (this.#ends === null) return null;
-    return this.#withTier(dialect.usageOfStream(this.#exchange.operation ?? 'chat', this.#ends.ends()));
+    return this.#withTier(this.#way.dialect.usageOfStream(this.#way.operation, this.#ends.ends()));
   }
 
   #withTier(usage: TokenUsage | null): TokenUsage | null {
     return usage === null || this.#tier === null ? usage : withServiceTier(usage, this.#tier);
   }
 
-  #isOver(): boolean {
+  /** Many clients close as soon as they have read the last event: then nothing is missing. */
+  isComplete(): boolean {
     if (this.#ends === null) return false;
-    const { tail } = this.#ends.ends();
-    return this.#exchange.endpoint.dialect.endingOf(this.#exchange.operation ?? 'chat', tail) === 'done';
+    return this.#way.dialect.endingOf(this.#way.operation, this.#ends.ends().tail) === 'done';
   }
-
-  #settle(outcome: Omit<Outcome, 'captured' | 'sent'>): void {
-    this.#over = true;
-    if (this.#isDraining) {
-      this.#plane.drains.release();
-      this.#plane.metrics.clientGone(outcome.complete ? 'drained' : 'cut');
-    }
-    const error = this.#isDraining ? 'client_gone' : outcome.error;
-    settle(this.#exchange, this.#plane, {
-      ...outcome,
-      error,
-      sent: this.#controller !== null,
-      captured: this.#capture?.take() ?? null,
-    });
-    this.#plane.active.delete(this);
-  }
-}
-
-/**
- * Whether an answer can be passed on. A redirect would show the upstream's host, a page of HTML is no answer in any dialect,
- * and of a compressed one (we asked for none) neither usage nor end could be read.
- */
-function isReadable(status: number, headers: IncomingHttpHeaders, isEvents: boolean): boolean {
-  if (status >= 300 && status < 400) return false;
-  const type = mediaType(headers);
-  return (
-    (headers['content-encoding'] ?? 'identity') === 'identity' && (isEvents || type === '' || type.includes('json'))
-  );
-}
-
-/** In lower case; of a header that came twice, both. */
-function mediaType(headers: IncomingHttpHeaders): string {
-  return String(headers['content-type'] ?? '').toLowerCase();
-}
-
-/** Whether the first character that is no space can begin a JSON text; what says it is JSON need not be. */
-function looksLikeJson(body: Buffer): boolean {
-  return /^\s*[[{"\d\-tfn]/.test(body.toString('latin1', 0, 256));
 }
