@@ -38,6 +38,7 @@ const STOPPED: ReadonlySet<string> = new Set([
   'openai-project',
   'x-goog-user-project',
 ]);
+const ANTHROPIC_VERSION = '2023-06-01';
 /** Headers that only mean something in the dialect of their caller. */
 const OF_A_DIALECT = /^(anthropic-|openai-|x-goog-|x-stainless-|user-agent$|accept$)/i;
 const STOPPED_PREFIXES = ['x-smartflow-', 'x-mcp-'];
@@ -106,6 +107,8 @@ export function upstreamHeaders(exchange: Exchange, target: Target, way: Pick<Wa
     headers.push(name, raw[i + 1] as string);
   }
   for (const name in provided) headers.push(name, provided[name] as string);
+  // Required by Anthropic; callers of other dialects do not send it.
+  if (way.translator !== null && way.dialect.name === 'anthropic') headers.push('anthropic-version', ANTHROPIC_VERSION);
   if (target.longContext && way.dialect.name === 'anthropic') {
     const beta = betaHeader(target, exchange.header('anthropic-beta'));
     if (beta !== undefined) headers.push('anthropic-beta', beta);
