@@ -100,11 +100,9 @@ export class KeyAdmin {
 
   /** A new key with the settings of another, but for what `changes` says; the other may be one of the file. */
   clone(editor: KeyEditor, id: string, changes: Partial<KeySettings>): Promise<NewKey> {
-    const { name, team, user, app, models, routes, tags, budgets, limits, expiresAtMs, metadata } = this.get(
-      editor.orgId,
-      id,
-    );
-    const settings = { team, user, app, models, routes, tags, budgets, limits, expiresAtMs, metadata };
+    const { name, team, user, app, models, routes, tags, budgets, limits, ...rest } = this.get(editor.orgId, id);
+    const { expiresAtMs, metadata, chain } = rest;
+    const settings = { team, user, app, models, routes, tags, budgets, limits, expiresAtMs, metadata, chain };
     if (changes.expiresAtMs === undefined && expiresAtMs !== null && expiresAtMs <= this.clock.now()) {
       throw new AppError('conflict', { text: 'The key has expired: give its copy another "expires_at".' });
     }

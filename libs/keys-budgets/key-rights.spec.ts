@@ -48,6 +48,7 @@ describe('what goes with the owners of a key', () => {
     models: ['*'],
     routes: ['*'],
     tags: [],
+    chain: null,
     budgets: [],
     limits: NO_LIMITS,
     expiresAtMs: null,

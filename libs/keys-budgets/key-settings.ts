@@ -13,6 +13,8 @@ export interface KeySettings {
   readonly limits: LimitsConfig;
   readonly expiresAtMs: number | null;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Name of the fallback chain behind the models it asks for. */
+  readonly chain: string | null;
 }
 
 /** A fault of a request, by the path of its field. */

@@ -3,7 +3,7 @@ import type { RegistryDocument } from '#libs/registry/index.js';
 import { fileOwnerId, orgBody, ownerBody, type OrgBody, type OwnerBody, type OwnerKind } from './owner-document.js';
 
 /** What an admin sets of a team, user, app or tag. The name stays what it is. */
-export type OwnerSettings = Pick<OwnerBody, 'displayName' | 'models' | 'budgets' | 'limits' | 'metadata'>;
+export type OwnerSettings = Pick<OwnerBody, 'displayName' | 'models' | 'budgets' | 'limits' | 'metadata' | 'chain'>;
 export type OrgSettingsWish = Pick<OrgBody, 'displayName' | 'timeZone' | 'weekStart' | 'budgets' | 'limits'>;
 
 interface Kept {
@@ -22,8 +22,8 @@ export interface OwnerView extends OwnerSettings, Kept {}
 export interface OrgView extends OrgSettingsWish, Kept {}
 
 export function viewOfOwner(document: RegistryDocument): OwnerView {
-  const { displayName, models, budgets, limits, metadata } = ownerBody(document);
-  return { displayName, models, budgets, limits, metadata, ...keptOf(document) };
+  const { displayName, models, budgets, limits, metadata, chain = null } = ownerBody(document);
+  return { displayName, models, budgets, limits, metadata, chain, ...keptOf(document) };
 }
 
 export function viewOfFileOwner(kind: OwnerKind, owner: FileOwnerConfig): OwnerView {

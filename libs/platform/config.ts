@@ -1,6 +1,7 @@
 // The entry of the configuration part: what other libraries and apps may know of it.
 export { checkChain, type ChainSurroundings } from './config/check-chains.js';
 export {
+  CHAIN_NAME,
   FAILURE_ACTIONS,
   FAILURE_CLASSES,
   MOST_ATTEMPTS,

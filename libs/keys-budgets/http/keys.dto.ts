@@ -17,6 +17,7 @@ import {
 import { MOST_BUDGETS } from '#libs/platform/config.js';
 import { BudgetDto, isGiven, isGivenAndNotNull, LimitsDto } from './governance.dto.js';
 import {
+  IsChainName,
   IsFutureInstant,
   IsLabel,
   IsMetadata,
@@ -36,6 +37,15 @@ const MAX_GRACE_S = 7_776_000;
 
 /** What a new key and a change have in common. */
 class KeyFieldsDto {
+  @ApiPropertyOptional({
+    type: String,
+    nullable: true,
+    description: 'fallback chain that stands behind the models it asks for; goes before that of its team',
+  })
+  @ValidateIf(isGivenAndNotNull)
+  @IsChainName()
+  chain?: string | null;
+
   @ApiPropertyOptional({ type: String, nullable: true, description: 'name of the team that owns the key' })
   @ValidateIf(isGivenAndNotNull)
   @IsOwnerName()
@@ -225,6 +235,9 @@ export class KeyDto {
 
   @ApiProperty({ type: 'object', additionalProperties: { type: 'string' } })
   metadata!: Readonly<Record<string, string>>;
+
+  @ApiProperty({ type: String, nullable: true, description: 'fallback chain that stands behind the models it asks for' })
+  chain!: string | null;
 
   @ApiProperty({ enum: ['active', 'expired', 'blocked', 'revoked'] })
   status!: 'active' | 'expired' | 'blocked' | 'revoked';

@@ -25,6 +25,7 @@ export function toKeyDto(view: KeyView, use: KeyUse | undefined): KeyDto {
     limits: toLimitsDto(view.limits),
     expires_at: toInstant(view.expiresAtMs),
     metadata: view.metadata,
+    chain: view.chain,
     status: view.status,
     blocked_reason: view.blocked?.reason ?? null,
     source: view.source,
@@ -54,12 +55,13 @@ export function toSettings(dto: CreateKeyDto): KeySettings {
     limits: toLimits(dto.limits ?? null),
     expiresAtMs: dto.expires_at == null ? null : Date.parse(dto.expires_at),
     metadata: { ...dto.metadata },
+    chain: dto.chain ?? null,
   };
 }
 
 /** Only what was given: a declared field of a DTO exists even when it was absent from the body. */
 export function toChanges(dto: UpdateKeyDto): Partial<KeySettings> {
-  const { name, team, user, app, models, routes, tags, budgets, limits, metadata } = dto;
+  const { name, team, user, app, models, routes, tags, budgets, limits, metadata, chain } = dto;
   return {
     ...(name === undefined ? {} : { name }),
     ...(team === undefined ? {} : { team }),
@@ -74,5 +76,6 @@ export function toChanges(dto: UpdateKeyDto): Partial<KeySettings> {
       ? {}
       : { expiresAtMs: dto.expires_at === null ? null : Date.parse(dto.expires_at) }),
     ...(metadata === undefined ? {} : { metadata: { ...metadata } }),
+    ...(chain === undefined ? {} : { chain }),
   };
 }

@@ -60,7 +60,7 @@ function ownersController(kind: OwnerKind, plural: 'teams' | 'users' | 'apps' | 
       @Query() { wait }: WaitQueryDto,
       @Res({ passthrough: true }) reply: FastifyReply,
     ): Promise<OwnerDto> {
-      if (kind === 'tag') refuseOnTags(body);
+      refuseUnfit(kind, body);
       const view = await this.owners.create({ orgId, kind, name: body.name }, toOwnerSettings(body), origin);
       await answerVersion(reply, view.version, this.writer, wait);
       return toOwnerDto(view);
@@ -102,7 +102,7 @@ function ownersController(kind: OwnerKind, plural: 'teams' | 'users' | 'apps' | 
       @Query() { wait }: WaitQueryDto,
       @Res({ passthrough: true }) reply: FastifyReply,
     ): Promise<OwnerDto> {
-      if (kind === 'tag') refuseOnTags(body);
+      refuseUnfit(kind, body);
       const view = await this.owners.update({ orgId, kind, id, expectedVersion }, toOwnerChanges(body), origin);
       await answerVersion(reply, view.version, this.writer, wait);
       return toOwnerDto(view);
@@ -131,10 +131,18 @@ function ownersController(kind: OwnerKind, plural: 'teams' | 'users' | 'apps' | 
   return OwnersController;
 }
 
-/** What carries a tag is only counted together. */
-function refuseOnTags(body: CreateOwnerDto | UpdateOwnerDto): void {
-  const given = (['models', 'limits'] as const).filter((field) => body[field] !== undefined);
-  if (given.length > 0) throw invalid(given.map((path) => ({ path, message: 'does not go with a tag' })));
+/** What carries a tag is only counted together; chains go with teams. */
+const UNFIT: Readonly<Record<OwnerKind, readonly (keyof UpdateOwnerDto)[]>> = {
+  team: [],
+  user: ['chain'],
+  app: ['chain'],
+  tag: ['models', 'limits', 'chain'],
+};
+
+function refuseUnfit(kind: OwnerKind, body: CreateOwnerDto | UpdateOwnerDto): void {
+  const given = UNFIT[kind].filter((field) => body[field] !== undefined);
+  if (given.length === 0) return;
+  throw invalid(given.map((path) => ({ path, message: `does not go with ${kind === 'app' ? 'an' : 'a'} ${kind}` })));
 }
 
 export const OWNER_CONTROLLERS: readonly Type<object>[] = [

@@ -17,6 +17,7 @@ import {
   IsLabel,
   IsMetadata,
   IsModelPattern,
+  IsChainName,
   IsOncePerPeriod,
   IsOwnerName,
   IsRefused,
@@ -43,6 +44,15 @@ class BudgetedDto {
 }
 
 class OwnerFieldsDto extends BudgetedDto {
+  @ApiPropertyOptional({
+    type: String,
+    nullable: true,
+    description: 'of teams: fallback chain that stands behind the models its keys ask for',
+  })
+  @ValidateIf(isGivenAndNotNull)
+  @IsChainName()
+  chain?: string | null;
+
   @ApiPropertyOptional({ type: 'object', additionalProperties: { type: 'string' } })
   @ValidateIf(isGiven)
   @IsMetadata()
@@ -139,6 +149,9 @@ class KeptDto {
 }
 
 export class OwnerDto extends KeptDto {
+  @ApiProperty({ type: String, nullable: true, description: 'of teams: fallback chain behind what its keys ask for' })
+  chain!: string | null;
+
   @ApiProperty({ type: [String] })
   models!: readonly string[];
 

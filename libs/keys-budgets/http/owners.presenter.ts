@@ -5,7 +5,7 @@ import { toInstant } from './keys.presenter.js';
 import type { CreateOwnerDto, OrgDto, OwnerDto, UpdateOrgDto, UpdateOwnerDto } from './owners.dto.js';
 
 export function toOwnerDto(view: OwnerView): OwnerDto {
-  return { ...kept(view), models: view.models, metadata: view.metadata };
+  return { ...kept(view), models: view.models, metadata: view.metadata, chain: view.chain ?? null };
 }
 
 export function toOrgDto(view: OrgView): OrgDto {
@@ -33,6 +33,7 @@ export function toOwnerSettings(dto: CreateOwnerDto): OwnerSettings {
     budgets: toBudgets(dto.budgets ?? []),
     limits: toLimits(dto.limits ?? null),
     metadata: { ...dto.metadata },
+    ...(dto.chain == null ? {} : { chain: dto.chain }),
   };
 }
 
@@ -42,6 +43,7 @@ export function toOwnerChanges(dto: UpdateOwnerDto): Partial<OwnerSettings> {
     ...shared(dto),
     ...(dto.models === undefined ? {} : { models: dto.models }),
     ...(dto.metadata === undefined ? {} : { metadata: { ...dto.metadata } }),
+    ...(dto.chain === undefined ? {} : { chain: dto.chain }),
   };
 }
 

@@ -1,5 +1,5 @@
 import { ValidateBy, type ValidationOptions } from 'class-validator';
-import { doubledBudget, isTimeZone, OWNER_NAME, TAG_NAME } from '#libs/platform/config.js';
+import { CHAIN_NAME, doubledBudget, isTimeZone, OWNER_NAME, TAG_NAME } from '#libs/platform/config.js';
 import { usdToNanos } from '#libs/platform/money.js';
 
 function rule(
@@ -23,6 +23,13 @@ export const IsOwnerName = rule(
   'isOwnerName',
   'must be visible text of 1 to 128 characters, without |, /, \\, % and control characters',
   (value) => typeof value === 'string' && value.length <= 128 && OWNER_NAME.test(value),
+);
+
+/** Name of a fallback chain; there need be none of that name yet. */
+export const IsChainName = rule(
+  'isChainName',
+  'must be the name of a chain: letters, digits, ., _ and - (at most 128)',
+  (value) => typeof value === 'string' && CHAIN_NAME.test(value),
 );
 
 /** An amount in USD that is a whole number of nano-dollars, above nothing. */

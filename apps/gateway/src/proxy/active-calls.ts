@@ -1,4 +1,4 @@
-import type { AbortReason } from './upstream-call.js';
+import type { AbortReason } from './ending.js';
 
 /** What is known of a call under way. */
 export interface ActiveCall {

@@ -32,19 +32,20 @@ class DataPlaneLife implements OnApplicationShutdown {
   }
 }
 
-/** What calls are routed with; made by `RoutingModule`. */
-type Routing = Pick<DataPlaneParts, 'router' | 'responses'>;
-const ROUTING = Symbol('ROUTING');
-
 type Postgres = Parameters<typeof readPepper>[0];
+
+/** Stores, and what calls are routed with. */
+interface Around extends Pick<DataPlaneParts, 'router' | 'responses'> {
+  readonly source: Postgres;
+  readonly urls: StoreUrls;
+}
+const AROUND = Symbol('AROUND');
 
 async function startDataPlane(
   settings: LiveSettings,
   feed: RegistryFeed,
-  source: Postgres,
-  urls: StoreUrls,
   log: Logger,
-  routing: Routing,
+  { source, urls, ...routing }: Around,
 ): Promise<DataPlaneLife> {
   const { dataDir } = settings.config.boot;
   const money = await openBudgets({ redisUrl: urls.redis, source, dataDir, orgIds: [DEFAULT_ORG_ID], log });
@@ -81,13 +82,18 @@ async function startDataPlane(
   controllers: [ProxyController],
   providers: [
     {
-      provide: ROUTING,
-      inject: [Router, ResponseOwners],
-      useFactory: (router: Router, responses: ResponseOwners): Routing => ({ router, responses }),
+      provide: AROUND,
+      inject: [POSTGRES, STORE_URLS, Router, ResponseOwners],
+      useFactory: (source: Postgres, urls: StoreUrls, router: Router, responses: ResponseOwners): Around => ({
+        source,
+        urls,
+        router,
+        responses,
+      }),
     },
     {
       provide: DataPlaneLife,
-      inject: [LIVE_SETTINGS, REGISTRY_FEED, POSTGRES, STORE_URLS, LOGGER, ROUTING],
+      inject: [LIVE_SETTINGS, REGISTRY_FEED, LOGGER, AROUND],
       useFactory: startDataPlane,
     },
     { provide: DataPlaneRunner, inject: [DataPlaneLife], useFactory: (life: DataPlaneLife) => life.runner },

@@ -8,6 +8,7 @@ import { billAttempt } from './bill-attempt.js';
 import { AnswerCapture } from './capture.js';
 import type { ClientGoneEnd } from './client-gone.js';
 import type { DataPlane } from './data-plane.js';
+import type { AbortReason, Ending } from './ending.js';
 import type { Exchange } from './exchange.js';
 import { prepareAttempt } from './prepare-attempt.js';
 import type { Reading } from './read.js';
@@ -15,7 +16,7 @@ import { answerError, refuse } from './refuse.js';
 import { budgetHeaders, ownHeaders, type OutgoingHeaders } from './response-headers.js';
 import { send } from './send.js';
 import { freedNanos, priceOf, settle, type Outcome } from './settle.js';
-import { UpstreamCall, type AbortReason, type Ending } from './upstream-call.js';
+import { UpstreamCall } from './upstream-call.js';
 
 /** Formats whose streams are chunks without a frame around them: what another target sends can go on where one broke off. */
 const CONTINUABLE: ReadonlySet<string | null> = new Set(['chat', 'completions', 'stream_generate']);

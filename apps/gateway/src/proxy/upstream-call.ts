@@ -7,7 +7,7 @@ import {
   type TranslatedStream,
   type Translation,
 } from '#libs/dialects/index.js';
-import { AppError, type ErrorCode } from '#libs/platform/errors.js';
+import { AppError } from '#libs/platform/errors.js';
 import {
   classifyAnswer,
   classifyHiddenError,
@@ -16,6 +16,7 @@ import {
   type Attempt,
   type Failure,
 } from '#libs/routing/index.js';
+import { errorEnding, type AbortReason, type Ending } from './ending.js';
 import type { Exchange } from './exchange.js';
 import { beginsContent, errorIn } from './first-content.js';
 import { OutgrowthWatch } from './outgrowth.js';
@@ -39,15 +40,6 @@ const NOTHING = Buffer.alloc(0);
 
 /** How the answer is passed on. `whole`: collected, then sent. `events`: whole SSE events. `raw`: bytes as they come. */
 type Mode = 'whole' | 'events' | 'raw';
-
-/** Why the gateway itself ended a call. */
-export type AbortReason =
-  'client_gone' | Extract<ErrorCode, 'upstream_timeout' | 'upstream_invalid' | 'draining' | 'budget_exceeded'>;
-
-/** What an attempt that failed has for the caller, should nobody else take the call. */
-export type Ending =
-  | { readonly kind: 'answer'; readonly status: number; readonly headers: OutgoingHeaders; readonly body: Buffer }
-  | { readonly kind: 'error'; readonly error: AppError; readonly status: number; readonly retryAfter: string | null };
 
 /**
  * One upstream call, as an undici dispatch handler: reads the answer in the provider's dialect and hands it to the
@@ -266,7 +258,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   /** The provider's own error event, as it came; an error of ours where the caller would not understand it. */
   #errorEvents(): Ending {
     if (this.#stream !== null) {
-      return { kind: 'error', error: new AppError('upstream_failed'), status: 0, retryAfter: null };
+      return errorEnding(new AppError('upstream_failed'), null, {});
     }
     const body = scrub(Buffer.concat(this.#takeHeld()), this.#credentials);
     return { kind: 'answer', status: this.#exchange.upstreamStatus ?? 200, headers: this.#headers, body };
@@ -337,14 +329,9 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   #endRefused(status: number, received: Buffer): void {
     const failure = this.#failure(classifyAnswer(this.#way.dialect.name, status, received), received);
     const said = this.#translation?.error(status, received) ?? { status, body: received };
-    const ending: Ending = {
-      kind: 'answer',
-      status: said.status,
-      headers: this.#headers,
-      body: scrub(said.body, this.#credentials),
-    };
+    const body = scrub(said.body, this.#credentials);
     this.#over = true;
-    this.#call.failed(this, failure, null, ending);
+    this.#call.failed(this, failure, null, { kind: 'answer', status: said.status, headers: this.#headers, body });
   }
 
   #failure(failureClass: Failure['class'], body: Buffer | null = null): Failure {
@@ -381,9 +368,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     if (this.#over) return;
     this.#over = true;
     const status = this.#exchange.upstreamStatus ?? 0;
-    // What can be kept of an error without its text: SDKs back off by status and by this header.
-    const retryAfter = status >= 400 ? (this.#upstreamHeaders['retry-after'] ?? null) : null;
-    const ending: Ending = { kind: 'error', error, status: status >= 400 ? status : 0, retryAfter };
+    const ending = errorEnding(error, status, this.#upstreamHeaders);
     const seen = { hasStatus: this.#hasStatus, hasContent: this.#hasContent, abortReason: this.#abortReason };
     const found = status >= 400 ? classifyAnswer(this.#way.dialect.name, status, NOTHING) : classOfFailure(error, seen);
     this.#call.failed(this, this.#failure(found), this.#usageSoFar(), ending);

@@ -2,7 +2,7 @@ import { errors } from 'undici';
 import type { FailureClass } from '#libs/platform/config.js';
 import { AppError } from '#libs/platform/errors.js';
 import { classifyFault } from '#libs/routing/index.js';
-import type { AbortReason } from './upstream-call.js';
+import type { AbortReason } from './ending.js';
 
 /** Our error for a failure of the connection to a provider. `answered`: the provider's status line had arrived. */
 export function upstreamError(cause: Error, answered: boolean): AppError {

@@ -1,0 +1,18 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { AppError, ErrorCode } from '#libs/platform/errors.js';
+import type { OutgoingHeaders } from './response-headers.js';
+
+/** Why the gateway itself ended a call. */
+export type AbortReason =
+  'client_gone' | Extract<ErrorCode, 'upstream_timeout' | 'upstream_invalid' | 'draining' | 'budget_exceeded'>;
+
+/** What an attempt that failed has for the caller, should nobody else take the call. */
+export type Ending =
+  | { readonly kind: 'answer'; readonly status: number; readonly headers: OutgoingHeaders; readonly body: Buffer }
+  | { readonly kind: 'error'; readonly error: AppError; readonly status: number; readonly retryAfter: string | null };
+
+/** An error of ours, with what can be kept of a provider's without its text: SDKs back off by its status and `retry-after`. */
+export function errorEnding(error: AppError, status: number | null, headers: IncomingHttpHeaders): Ending {
+  if (status === null || status < 400) return { kind: 'error', error, status: 0, retryAfter: null };
+  return { kind: 'error', error, status, retryAfter: headers['retry-after'] ?? null };
+}
