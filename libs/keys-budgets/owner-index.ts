@@ -68,7 +68,12 @@ export class OwnerIndex {
     return this.#orgs.get(orgId) ?? DEFAULT_ORG_SETTINGS;
   }
 
-  #add(orgId: string, kind: OwnerKind, name: string, body: Pick<OwnerBody, 'models' | 'budgets' | 'limits' | 'chain'>): void {
+  #add(
+    orgId: string,
+    kind: OwnerKind,
+    name: string,
+    body: Pick<OwnerBody, 'models' | 'budgets' | 'limits' | 'chain'>,
+  ): void {
     const { models, budgets, limits, chain = null } = body;
     const mayUseModel = memoised(compileGlobs(models));
     this.#owners.set(pathOf(orgId, kind, name), { kind, name, models, budgets, limits, chain, mayUseModel });
@@ -83,4 +88,3 @@ function pathOf(orgId: string, kind: OwnerKind, name: string): string {
 function isSameFile(a: FileOwners, b: FileOwners): boolean {
   return a.org === b.org && a.teams === b.teams && a.users === b.users && a.apps === b.apps && a.tags === b.tags;
 }
-

@@ -54,6 +54,8 @@ function event(changes: Partial<Record<keyof UsageEvent, unknown>> = {}): Record
     latencyMs: 12,
     firstByteMs: 8,
     attempts: 1,
+    chain: null,
+    requestId: null,
     traceId: null,
     ...changes,
   };

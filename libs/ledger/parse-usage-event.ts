@@ -85,6 +85,8 @@ const schema = z.object({
   latencyMs: durationMs,
   firstByteMs: durationMs.nullable(),
   attempts: z.int().min(0).max(30_000),
+  chain: text(128).nullable().default(null), // absent in events of gateways of an earlier version
+  requestId: text(64).nullable().default(null),
   traceId: text(128).nullable(),
 });
 

@@ -19,6 +19,7 @@ export interface UsageEvent {
   readonly tags: readonly string[];
   /** Route pattern of the endpoint, e.g. `/v1/chat/completions`. */
   readonly route: string;
+  /** The wire format spoken with the provider: `usage.raw` is in it. */
   readonly dialect: string;
   readonly provider: string;
   /** Model name as the caller wrote it. */
@@ -45,7 +46,12 @@ export interface UsageEvent {
   readonly latencyMs: number;
   /** To the first byte of the provider's answer; `null` when none arrived. */
   readonly firstByteMs: number | null;
+  /** Which attempt of its request it was, from 1: of the request's own row the last, so their number. */
   readonly attempts: number;
+  /** Name of the fallback chain the request went through; `null`: none. */
+  readonly chain: string | null;
+  /** Of a failed attempt with a row of its own: the id of its request. `null`: this row is the request's. */
+  readonly requestId: string | null;
   readonly traceId: string | null;
 }
 

@@ -67,7 +67,9 @@ describe('ChainIndex', () => {
   it('RTE-1: an attached chain stands behind the model asked for: of the key, else the team, else the model', () => {
     const index = indexOf({
       fileChains: [chain('k', 'b/small', 'a/small'), chain('t', 'c/small'), chain('m', 'd/small')],
-      fileModels: [{ name: 'named', provider: 'a', model: 'small', contextTokens: null, limits: NO_LIMITS, chain: 'm' }],
+      fileModels: [
+        { name: 'named', provider: 'a', model: 'small', contextTokens: null, limits: NO_LIMITS, chain: 'm' },
+      ],
     });
     const plan = (keyChain: string | null, teamChain: string | null, model = 'named'): unknown => {
       const found = index.chainFor({ orgId: DEFAULT_ORG_ID, model, keyChain, teamChain });

@@ -128,6 +128,8 @@ export function usageEvent(changes: Partial<UsageEvent> = {}): UsageEvent {
     latencyMs: 1234,
     firstByteMs: 321,
     attempts: 1,
+    chain: null,
+    requestId: null,
     traceId: '0af7651916cd43dd8448eb211c80319c',
     ...changes,
   };

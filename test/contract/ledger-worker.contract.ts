@@ -108,6 +108,8 @@ describe('worker', () => {
       upstreamStatus: null,
       firstByteMs: null,
       priceVersion: null,
+      chain: null,
+      requestId: null,
       traceId: null,
       costNanos: 0,
     });

@@ -236,7 +236,11 @@ export class KeyDto {
   @ApiProperty({ type: 'object', additionalProperties: { type: 'string' } })
   metadata!: Readonly<Record<string, string>>;
 
-  @ApiProperty({ type: String, nullable: true, description: 'fallback chain that stands behind the models it asks for' })
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description: 'fallback chain that stands behind the models it asks for',
+  })
   chain!: string | null;
 
   @ApiProperty({ enum: ['active', 'expired', 'blocked', 'revoked'] })

@@ -49,6 +49,8 @@ const BLANK: Omit<UsageEvent, 'id' | 'orgId' | 'costNanos'> = {
   latencyMs: 0,
   firstByteMs: null,
   attempts: 0,
+  chain: null,
+  requestId: null,
   traceId: null,
 };
 

@@ -77,6 +77,10 @@ export class LogItemDto {
   firstByteMs!: number | null;
   @ApiProperty({ type: 'integer' })
   attempts!: number;
+  @ApiProperty({ ...text, description: 'fallback chain the request went through' })
+  chain!: string | null;
+  @ApiProperty({ ...text, description: 'of a failed attempt with a row of its own: its request' })
+  requestId!: string | null;
   @ApiProperty({ description: 'none: the cache was not asked' })
   cache!: string;
   @ApiProperty(text)

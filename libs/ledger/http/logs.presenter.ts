@@ -42,6 +42,8 @@ export function toLogItem(row: UsageRow): LogItemDto {
     latencyMs: row.latencyMs,
     firstByteMs: row.firstByteMs,
     attempts: row.attempts,
+    chain: row.chain,
+    requestId: row.requestId,
     cache: row.cache,
     traceId: row.traceId,
   };

@@ -45,6 +45,8 @@ export function toStored(event: UsageEvent): Record<UsageColumn, unknown> {
     latency_ms: event.latencyMs,
     first_byte_ms: event.firstByteMs,
     attempts: event.attempts,
+    chain: event.chain,
+    request_id: event.requestId,
     trace_id: event.traceId,
   };
 }

@@ -46,6 +46,8 @@ export interface StoredRow {
   readonly latency_ms: number;
   readonly first_byte_ms: number | null;
   readonly attempts: number;
+  readonly chain: string | null;
+  readonly request_id: string | null;
   readonly cache: string;
   readonly trace_id: string | null;
 }
@@ -81,6 +83,8 @@ export function toRow(row: StoredRow): UsageRow {
     latencyMs: row.latency_ms,
     firstByteMs: row.first_byte_ms,
     attempts: row.attempts,
+    chain: row.chain,
+    requestId: row.request_id,
     cache: row.cache,
     traceId: row.trace_id,
   };

@@ -34,6 +34,8 @@ export const USAGE_COLUMNS = {
   latency_ms: 'double precision',
   first_byte_ms: 'double precision',
   attempts: 'smallint',
+  chain: 'text',
+  request_id: 'text',
   trace_id: 'text',
 } as const;
 export type UsageColumn = keyof typeof USAGE_COLUMNS;

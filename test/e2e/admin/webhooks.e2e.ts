@@ -300,6 +300,8 @@ function rowOf(budget: string, costNanos: number): LedgerRow {
       latencyMs: 1,
       firstByteMs: 1,
       attempts: 1,
+      chain: null,
+      requestId: null,
       traceId: null,
     },
   };

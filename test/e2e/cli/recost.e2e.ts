@@ -47,6 +47,8 @@ const EVENT: UsageEvent = {
   latencyMs: 1,
   firstByteMs: 1,
   attempts: 1,
+  chain: null,
+  requestId: null,
   traceId: null,
 };
 

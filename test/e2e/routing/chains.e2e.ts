@@ -1,8 +1,19 @@
 import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
-import { json, sse } from '#test/fakes/upstream/behaviour.js';
+import { hang, json, sse } from '#test/fakes/upstream/behaviour.js';
 import { eventually } from '../harness.js';
-import { chunk, OPENING, refuses, rowsOf, says, SECOND_USD, startRouted, streams, type RoutedProduct } from './routed-product.js';
+import {
+  chunk,
+  OPENING,
+  refuses,
+  rowsOf,
+  says,
+  SECOND_USD,
+  startRouted,
+  streams,
+  type RoutedProduct,
+  type Row,
+} from './routed-product.js';
 
 /** Where a chain can stand, and what goes with it: attachments, listings, money, affinity (RTE-1, RTE-3, RTE-4). */
 const TEAM_KEY = 'team-key-0123456789-abcdef';
@@ -25,7 +36,10 @@ beforeAll(async () => {
     prices: { 'demo/echo': { input: 1, output: 1 } },
     fallback_chains: {
       backup: toSecond,
-      demo: { steps: [{ targets: [{ model: 'demo/error-529' }] }, { targets: [{ model: 'demo/echo' }] }], retry: { base_ms: 5 } },
+      demo: {
+        steps: [{ targets: [{ model: 'demo/error-529' }] }, { targets: [{ model: 'demo/echo' }] }],
+        retry: { base_ms: 5 },
+      },
       going_on: {
         steps: [{ targets: [{ model: 'first/going-on' }] }, { targets: [{ model: 'second/well' }] }],
         retry: { after_content: 'next' },
@@ -87,8 +101,15 @@ describe('RTE-1: where a chain stands', () => {
     expect(made.status).toBe(201);
     const served = await eventually('the chain serves', 5000, () => ask('made').catch(() => null));
     expect([served.text, served.headers.get('x-smartflow-chain')]).toEqual(['second', 'made']);
-    expect((await fetch(`${url}/api/routing/fallback-chains/made`, { method: 'DELETE', headers: admin })).status).toBe(204);
-    await eventually('the chain is gone', 5000, () => ask('made').then(() => null, () => true));
+    expect((await fetch(`${url}/api/routing/fallback-chains/made`, { method: 'DELETE', headers: admin })).status).toBe(
+      204,
+    );
+    await eventually('the chain is gone', 5000, () =>
+      ask('made').then(
+        () => null,
+        () => true,
+      ),
+    );
   });
 
   it('the listings of all dialects name chains, as far as the key may use them', async () => {
@@ -121,10 +142,22 @@ describe('RTE-3: what goes with a chain', () => {
     running.upstream.respond({ model: 'mixed' }, gone);
     const content = [{ type: 'text', text: 'from Claude' }];
     const usage = { input_tokens: 1, output_tokens: 1 };
-    const message = { id: 'm', type: 'message', role: 'assistant', model: 'c', content, stop_reason: 'end_turn', usage };
+    const message = {
+      id: 'm',
+      type: 'message',
+      role: 'assistant',
+      model: 'c',
+      content,
+      stop_reason: 'end_turn',
+      usage,
+    };
     running.upstream.respond({ path: '/claude/v1/messages' }, json(message));
     expect((await ask('mixed')).text).toBe('from Claude');
-    const anthropic = new Anthropic({ baseURL: `${running.product.url}/anthropic`, apiKey: running.product.key, maxRetries: 0 });
+    const anthropic = new Anthropic({
+      baseURL: `${running.product.url}/anthropic`,
+      apiKey: running.product.key,
+      maxRetries: 0,
+    });
     const answer = await anthropic.messages.create({ model: 'mixed', max_tokens: 50, messages });
     expect(answer.content).toMatchObject([{ text: 'from Claude' }]);
   });
@@ -160,23 +193,38 @@ describe('RTE-3: what goes with a chain', () => {
     for (let turn = 0; turn < 8; turn++) expect((await create(id))[1]).toBe(maker);
   });
 
-  it('a caller that leaves between two attempts ends the call, and nothing counts against the target', async () => {
-    running.upstream.respond({ model: 'limited' }, refuses(429, { message: 'slow down' }, { 'retry-after-ms': '3000' }));
-    running.upstream.respond({ path: '/second/v1/chat/completions' }, { kind: 'hang' });
+  const leaveOnce = async (model: string): Promise<void> => {
     const controller = new AbortController();
-    const call = client().chat.completions.create({ model: 'limited', messages }, { signal: controller.signal });
-    await running.upstream.waitForRequest(1);
+    const before = running.upstream.requests.length;
+    const call = client().chat.completions.create({ model, messages }, { signal: controller.signal });
+    await running.upstream.waitForRequest(before + 1);
     controller.abort();
     await expect(call).rejects.toThrow();
-    const targets = await eventually('the target is at rest', 5000, async () => {
-      const answer = await fetch(`${running.product.url}/api/routing/targets?limit=200`, {
+  };
+
+  it('a caller that leaves between two attempts ends the call: no further attempt is made', async () => {
+    running.upstream.respond(
+      { model: 'limited' },
+      refuses(429, { message: 'slow down' }, { 'retry-after-ms': '1500' }),
+    );
+    await leaveOnce('limited');
+    const row = await eventually('its row', 8000, async () => {
+      const answer = await fetch(`${running.product.url}/api/logs?limit=200`, {
         headers: { authorization: `Bearer ${running.product.adminToken}` },
       });
-      const { items } = (await answer.json()) as { items: { name: string; in_flight: number; state: string }[] };
-      const well = items.find(({ name }) => name === 'second/well');
-      return well?.in_flight === 0 ? well : null;
+      const { items } = (await answer.json()) as { items: Row[] };
+      return items.find(({ modelRequested }) => modelRequested === 'limited') ?? null;
     });
-    expect(targets.state).toBe('closed');
+    expect(row).toMatchObject({ status: 499, error: 'client_gone', attempts: 1, costUsd: '0' });
+    await new Promise((resolve) => setTimeout(resolve, 1600));
+    expect(running.upstream.requests).toHaveLength(1);
+  });
+
+  it('callers that leave never count against a target: it serves the next one', async () => {
+    running.upstream.respond({ path: '/second/v1/chat/completions' }, hang, { times: 7 });
+    for (let caller = 0; caller < 7; caller++) await leaveOnce('backup');
+    const { text, headers } = await ask('backup');
+    expect([text, headers.get('x-smartflow-attempts')]).toEqual(['second', '1']);
   });
 });
 
@@ -194,7 +242,7 @@ describe('KEY-4, KEY-6: money of a chain', () => {
   });
 
   it('an attempt whose cost nobody knows is booked at its bound before the next one begins', async () => {
-    running.upstream.respond({ model: 'unknown' }, { kind: 'hang' });
+    running.upstream.respond({ model: 'unknown' }, hang);
     const { response } = await client(POOR_KEY)
       .chat.completions.create({ model: 'unknown', messages, max_tokens: 100 })
       .withResponse();

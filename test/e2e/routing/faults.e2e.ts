@@ -80,13 +80,17 @@ const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: '404-deployment',
-    first: [refuses(404, { message: 'The API deployment for this resource does not exist.', code: 'DeploymentNotFound' })],
+    first: [
+      refuses(404, { message: 'The API deployment for this resource does not exist.', code: 'DeploymentNotFound' }),
+    ],
     ...SERVED_BY_SECOND,
     attempts: 2,
   },
   {
     name: '400',
-    first: [refuses(400, { message: 'Invalid value for "temperature"', type: 'invalid_request_error', code: 'bad_value' })],
+    first: [
+      refuses(400, { message: 'Invalid value for "temperature"', type: 'invalid_request_error', code: 'bad_value' }),
+    ],
     saw: [400, 'bad_value'],
     attempts: 1,
     provider: 'first',
@@ -94,7 +98,9 @@ const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'context-length',
-    first: [refuses(400, { message: "This model's maximum context length is 8192 tokens", code: 'context_length_exceeded' })],
+    first: [
+      refuses(400, { message: "This model's maximum context length is 8192 tokens", code: 'context_length_exceeded' }),
+    ],
     saw: [400, 'context_length_exceeded'],
     attempts: 1,
     provider: 'first',
@@ -172,16 +178,16 @@ const SCENARIOS: readonly Scenario[] = [
 const CHAINS = {
   dns: { steps: [{ targets: [{ model: 'nowhere/x' }] }, { targets: [{ model: 'second/well' }] }] },
   tls: { steps: [{ targets: [{ model: 'untrusted/x' }] }, { targets: [{ model: 'second/well' }] }] },
-  refused: { steps: [{ targets: [{ model: 'gone/x' }] }, { targets: [{ model: 'second/well' }] }], retry: { base_ms: 10 } },
+  refused: {
+    steps: [{ targets: [{ model: 'gone/x' }] }, { targets: [{ model: 'second/well' }] }],
+    retry: { base_ms: 10 },
+  },
   'all-down': {
     steps: [{ targets: [{ model: 'gone/y' }] }, { targets: [{ model: 'nowhere/y' }] }],
     retry: { base_ms: 10 },
   },
   larger: {
-    steps: [
-      { targets: [{ model: 'first/small' }] },
-      { on: ['context_length'], targets: [{ model: 'second/well' }] },
-    ],
+    steps: [{ targets: [{ model: 'first/small' }] }, { on: ['context_length'], targets: [{ model: 'second/well' }] }],
   },
   usage: { steps: [{ targets: [{ model: 'claude/claude-sonnet-5' }] }, { targets: [{ model: 'second/well' }] }] },
 };
@@ -257,7 +263,8 @@ describe('RTE-2, RTE-3: the first of two targets fails', () => {
         }).toEqual({ attempts: String(attempts), chain: name, provider });
       }
       const { row, rows } = await rowsOf(product, name, seen.headers);
-      expect(row).toMatchObject({ attempts, provider });
+      expect(row).toMatchObject({ attempts, provider, chain: name, requestId: null });
+      for (const other of rows) if (other !== row) expect(other.requestId).toBe(row.id);
       expect(sum(rows)).toBe(Math.round(Number(charged) * 1e9));
     },
     20_000,

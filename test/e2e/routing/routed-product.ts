@@ -19,6 +19,8 @@ export interface Row {
   readonly modelRequested: string;
   readonly provider: string;
   readonly attempts: number;
+  readonly chain: string | null;
+  readonly requestId: string | null;
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly costUsd: string;
@@ -65,7 +67,10 @@ export async function startRouted(
           names.map((name) => [
             name,
             {
-              steps: [{ targets: [{ model: `first/${name}`, timeout_ms: 1500 }] }, { targets: [{ model: 'second/well' }] }],
+              steps: [
+                { targets: [{ model: `first/${name}`, timeout_ms: 1500 }] },
+                { targets: [{ model: 'second/well' }] },
+              ],
               retry: { base_ms: 20, max_backoff_ms: 200 },
             },
           ]),

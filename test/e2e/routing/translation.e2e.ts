@@ -90,7 +90,11 @@ describe('OpenAI SDK → Claude', () => {
     running.upstream.reset();
     running.upstream.respond('next', json(message([{ type: 'text', text: 'Sunny' }], 'end_turn')));
     const result = { role: 'tool' as const, tool_call_id: asked.id, content: '21 °C' };
-    await openai().chat.completions.create({ model: CLAUDE, messages: [...messages, reply, result], tools: [chatTool] });
+    await openai().chat.completions.create({
+      model: CLAUDE,
+      messages: [...messages, reply, result],
+      tools: [chatTool],
+    });
     const { body } = await sent();
     expect(JSON.stringify(body['messages'])).toContain('tool_result');
   });
@@ -141,7 +145,9 @@ describe('OpenAI SDK → Claude', () => {
 
 describe('OpenAI SDK → Gemini', () => {
   const part = (parts: readonly object[], finishReason?: string): object => ({
-    candidates: [{ index: 0, content: { role: 'model', parts }, ...(finishReason === undefined ? {} : { finishReason }) }],
+    candidates: [
+      { index: 0, content: { role: 'model', parts }, ...(finishReason === undefined ? {} : { finishReason }) },
+    ],
     usageMetadata: { promptTokenCount: 9, candidatesTokenCount: 4, totalTokenCount: 13 },
     modelVersion: 'gemini-3.5-flash',
   });
@@ -177,7 +183,12 @@ describe('Anthropic SDK → an OpenAI model', () => {
     messages: [{ role: 'user' as const, content: 'Weather in Zürich?' }],
     tools,
   };
-  const toolCall = { index: 0, id: 'call_1', type: 'function', function: { name: 'weather', arguments: '{"city":"Zürich"}' } };
+  const toolCall = {
+    index: 0,
+    id: 'call_1',
+    type: 'function',
+    function: { name: 'weather', arguments: '{"city":"Zürich"}' },
+  };
   const usage = { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 };
   const completion = (choice: object): object => ({
     id: 'chatcmpl-1',

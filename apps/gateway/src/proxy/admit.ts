@@ -26,12 +26,7 @@ function limitsOf({ snapshot, plan, candidates }: Exchange, key: KeyRecord): rea
  * whoever ends it. Both are decided in this process as a rule, else by one question to Redis; the intent is on the disk
  * when this resolves. Rejects with `LimitRefusal`, and as `reserve` does.
  */
-export async function admit(
-  exchange: Exchange,
-  reading: Reading,
-  key: KeyRecord,
-  plane: DataPlane,
-): Promise<void> {
+export async function admit(exchange: Exchange, reading: Reading, key: KeyRecord, plane: DataPlane): Promise<void> {
   const limits = limitsOf(exchange, key);
   if (limits !== null) {
     const admitted = plane.limiter.admit(key.orgId, limits, usualTokens(exchange, reading, limits));

@@ -13,12 +13,7 @@ const SESSION_HEADERS = ['x-claude-code-session-id', 'session_id', 'x-session-id
 /**
  * Stage 8: sends the call on its way through its plan. From here on the `RoutedCall` owns the answer and settles the exchange.
  */
-export function attempt(
-  exchange: Exchange,
-  reading: Reading,
-  key: KeyRecord,
-  plane: DataPlane,
-): void | Promise<void> {
+export function attempt(exchange: Exchange, reading: Reading, key: KeyRecord, plane: DataPlane): void | Promise<void> {
   const { plan } = exchange;
   if (plan === null) return;
   const begin = (pinned: string | null): void => {

@@ -34,7 +34,8 @@ export function billAttempt(exchange: Exchange, plane: DataPlane, failed: Failed
   const status = upstreamStatus ?? 0;
   plane.metrics.called(exchange, status, latencyMs, usage, price.costNanos);
   if (usage === null && costNanos === 0) return true;
-  const event = eventText(draftOf(exchange, key, target, attempt.number), {
+  const draft = draftOf(exchange, key, target, attempt.number, true);
+  const event = eventText(draft, {
     status,
     upstreamStatus,
     error: 'upstream_failed',
@@ -45,7 +46,7 @@ export function billAttempt(exchange: Exchange, plane: DataPlane, failed: Failed
     latencyMs: Math.round(latencyMs),
     firstByteMs: null,
   });
-  return book(exchange, plane, { costNanos, event, draft: admission.draft });
+  return book(exchange, plane, { costNanos, event, draft });
 }
 
 interface Bill {

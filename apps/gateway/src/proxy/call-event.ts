@@ -2,6 +2,7 @@ import type { KeyRecord } from '#libs/keys-budgets/index.js';
 import type { UsageEvent } from '#libs/ledger/index.js';
 import type { Target } from '#libs/routing/index.js';
 import type { Exchange } from './exchange.js';
+import { wayTo } from './way.js';
 
 /** What a key says of its calls, as the beginning of a JSON object; written once per key. */
 const heads = new WeakMap<KeyRecord, string>();
@@ -19,16 +20,26 @@ function headOf(key: KeyRecord): string {
 /**
  * The usage event as far as it is known before the call, as a JSON object on one line. It becomes the row when nobody ends
  * the call. Id, organisation and cost stand beside it in the row.
+ *
+ * @param isOfItsOwn the row of an attempt beside that of its request
  */
-export function draftOf(exchange: Exchange, key: KeyRecord, target: Target, attempts = 1): string {
+export function draftOf(
+  exchange: Exchange,
+  key: KeyRecord,
+  target: Target,
+  attempts = 1,
+  isOfItsOwn = false,
+): string {
   const known: Partial<UsageEvent> = {
     route: exchange.endpoint.route,
-    dialect: exchange.endpoint.dialect.name,
+    dialect: (exchange.way ?? wayTo(exchange, target) ?? exchange.endpoint).dialect.name,
     provider: target.provider.name,
     modelRequested: exchange.modelRequested,
     model: target.model,
     stream: exchange.stream,
     attempts,
+    chain: exchange.plan?.chain ?? null,
+    requestId: isOfItsOwn ? exchange.id : null,
     traceId: traceIdOf(exchange),
   };
   return `${headOf(key)},${JSON.stringify(known).slice(1)}`;

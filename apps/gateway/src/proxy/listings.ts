@@ -45,7 +45,9 @@ function chainsFor({ snapshot, endpoint }: Exchange, key: KeyRecord): ListedMode
       if (!targets.some(({ target }) => isReached(endpoint.dialect.name, target))) return [];
       const sizes = targets.map(({ contextTokens }) => contextTokens);
       const known = sizes.filter((tokens) => tokens !== null);
-      return [{ id: name, provider: 'smartflow', contextTokens: known.length < sizes.length ? null : Math.min(...known) }];
+      return [
+        { id: name, provider: 'smartflow', contextTokens: known.length < sizes.length ? null : Math.min(...known) },
+      ];
     });
 }
 
@@ -53,7 +55,10 @@ function chainsFor({ snapshot, endpoint }: Exchange, key: KeyRecord): ListedMode
 const WHOLE: Readonly<Record<DialectName, Operation>> = { openai: 'chat', anthropic: 'messages', gemini: 'generate' };
 
 function isReached(dialect: DialectName, target: Target): boolean {
-  return target.provider.speaks(dialect, target.model) || wayTo({ operation: WHOLE[dialect], stream: false }, target) !== null;
+  return (
+    target.provider.speaks(dialect, target.model) ||
+    wayTo({ operation: WHOLE[dialect], stream: false }, target) !== null
+  );
 }
 
 function isUsable({ endpoint }: Exchange, key: KeyRecord, target: Target | null): boolean {

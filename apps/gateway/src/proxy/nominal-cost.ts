@@ -25,4 +25,3 @@ export function nominalCost({ plane }: Pick<DataPlaneRunner, 'plane'>): NominalC
     return price.priceVersion === null ? null : price.costNanos;
   };
 }
-

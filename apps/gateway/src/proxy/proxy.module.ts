@@ -66,7 +66,18 @@ async function startDataPlane(
   const pepper = await readPepper(source, 'key');
   const { budgets } = money;
   const alerts = new AlertQueue(new PostgresAlertOutbox(source), log.child({ part: 'alerts' }));
-  const runner = new DataPlaneRunner({ settings, feed, pepper, budgets, alerts, bodies, limiter, demo, log, ...routing });
+  const runner = new DataPlaneRunner({
+    settings,
+    feed,
+    pepper,
+    budgets,
+    alerts,
+    bodies,
+    limiter,
+    demo,
+    log,
+    ...routing,
+  });
   return new DataPlaneLife(runner, async () => {
     await money.close();
     await bodies.close(FLUSH_DEADLINE_MS);

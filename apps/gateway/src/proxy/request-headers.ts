@@ -93,7 +93,11 @@ function passedOn(provided: Headers): PassedOn {
 }
 
 /** Headers of the upstream call as a flat `[name, value, …]` list: the caller's in their order and spelling, then the provider's. */
-export function upstreamHeaders(exchange: Exchange, target: Target, way: Pick<Way, 'dialect' | 'translator'> = { dialect: exchange.endpoint.dialect, translator: null }): string[] {
+export function upstreamHeaders(
+  exchange: Exchange,
+  target: Target,
+  way: Pick<Way, 'dialect' | 'translator'> = { dialect: exchange.endpoint.dialect, translator: null },
+): string[] {
   const raw = exchange.request.rawHeaders;
   const listed = connectionListed(exchange.request.headers.connection);
   const provided = target.provider.headersFor(way.dialect.name);

@@ -18,12 +18,7 @@ const NOTHING: Amounts = { minNanos: 0, wantNanos: 0 };
  * (ADR 0009). A call without budgets has its intent all the same, and no estimate.
  * Rejects with `BudgetRefusal`, or AppError `store_unavailable`, `model_unpriced`, `cost_unbounded`.
  */
-export async function reserve(
-  exchange: Exchange,
-  reading: Reading,
-  key: KeyRecord,
-  plane: DataPlane,
-): Promise<void> {
+export async function reserve(exchange: Exchange, reading: Reading, key: KeyRecord, plane: DataPlane): Promise<void> {
   const set = plane.budgetSets.of(key);
   const amounts = key.budgets.length === 0 ? NOTHING : amountsOf(exchange, reading, key, set.hasHard, plane);
   const [first] = exchange.candidates as readonly [PlanTarget];
@@ -43,13 +38,7 @@ export async function reserve(
 }
 
 /** The bound of each target; those without one are left out under a hard budget. */
-function amountsOf(
-  exchange: Exchange,
-  reading: Reading,
-  key: KeyRecord,
-  isHard: boolean,
-  plane: DataPlane,
-): Amounts {
+function amountsOf(exchange: Exchange, reading: Reading, key: KeyRecord, isHard: boolean, plane: DataPlane): Amounts {
   const bounds = new Map<PlanTarget, UpperBound>();
   let why: unknown = null;
   for (const one of exchange.candidates) {

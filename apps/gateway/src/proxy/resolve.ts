@@ -37,8 +37,7 @@ export function planOf({ snapshot }: Exchange, key: KeyRecord, model: string): R
   const plan = snapshot.chains.chainFor({ orgId, model, keyChain, teamChain });
   if (plan === null) return null;
   const target = snapshot.models.resolve(model);
-  const isAllowed =
-    target === null ? key.mayUseModel(model.replace(LONG_CONTEXT_SUFFIX, '')) : mayUse(key, target);
+  const isAllowed = target === null ? key.mayUseModel(model.replace(LONG_CONTEXT_SUFFIX, '')) : mayUse(key, target);
   return isAllowed ? plan : null;
 }
 

@@ -39,7 +39,8 @@ export function settle(exchange: Exchange, plane: DataPlane, outcome: Outcome): 
   const status = outcome.error === 'client_gone' ? STATUS_CLIENT_GONE : exchange.response.statusCode;
   const latencyMs = performance.now() - exchange.startedMs;
   const attempts = exchange.run?.attempts.length ?? 1;
-  const draft = attempts === 1 && exchange.plan?.chain == null ? admission.draft : draftOf(exchange, key, target, attempts);
+  const draft =
+    attempts === 1 && exchange.plan?.chain == null ? admission.draft : draftOf(exchange, key, target, attempts);
   const event = eventText(draft, {
     status,
     upstreamStatus: exchange.upstreamStatus,

@@ -45,8 +45,5 @@ export function withMaximum(
 ): Buffer {
   if (maxTokens === null) return translation.body;
   const { chatMaximum } = target.provider;
-  return splice(
-    translation.body,
-    maxTokensEdits(way.operation, translation.body, reading, maxTokens, chatMaximum),
-  );
+  return splice(translation.body, maxTokensEdits(way.operation, translation.body, reading, maxTokens, chatMaximum));
 }

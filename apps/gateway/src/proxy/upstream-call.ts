@@ -206,7 +206,8 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
       this.#sendRaw(chunk);
     } else {
       this.#hold(chunk);
-      if (this.#translation !== null && this.#partsBytes > TRANSLATED_LIMIT_BYTES) throw new AppError('upstream_invalid');
+      if (this.#translation !== null && this.#partsBytes > TRANSLATED_LIMIT_BYTES)
+        throw new AppError('upstream_invalid');
       if (this.#translation === null && this.#partsBytes > WHOLE_LIMIT_BYTES) this.#becomeRaw();
     }
   }
@@ -316,7 +317,12 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     const usage = status < 300 ? this.#withTier(dialect.usageOfBody(operation, received)) : null;
     const hidden = this.#mayMove ? classifyHiddenError(dialect.name, received) : null;
     if (hidden !== null) {
-      const ending = { kind: 'answer', status, headers: this.#headers, body: scrub(received, this.#credentials) } as const;
+      const ending = {
+        kind: 'answer',
+        status,
+        headers: this.#headers,
+        body: scrub(received, this.#credentials),
+      } as const;
       this.#over = true;
       return this.#call.failed(this, this.#failure(hidden, received), usage, ending);
     }
