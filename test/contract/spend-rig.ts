@@ -110,7 +110,7 @@ export async function reported(
     });
     for (const row of page.rows) {
       const { calls, costNanos, inputTokens, unpricedCalls, unknownCalls } = row;
-      expect(found.has(JSON.stringify(row.groups))).toBe(false);
+      if (found.has(JSON.stringify(row.groups))) throw new Error(`twice: ${JSON.stringify(row.groups)}`);
       found.set(JSON.stringify(row.groups), [calls, costNanos, inputTokens, unpricedCalls, unknownCalls].join(' '));
     }
     cursor = page.nextCursor;
