@@ -1,5 +1,4 @@
 // What the contract suites of spend stand on: a ledger with its roll-ups, and made-up calls around the changes of the clocks.
-import { expect } from '@jest/globals';
 import {
   openPartitions,
   PostgresRowWriter,
