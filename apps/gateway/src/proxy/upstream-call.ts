@@ -247,11 +247,20 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
 
   #write(bytes: Buffer): void {
     if (this.#isDraining) return;
-    const { response, upstreamStatus } = this.#exchange;
+    const { response } = this.#exchange;
     // The status line waits for the first content: until then a failure can still become a proper error.
-    if (!response.headersSent) response.writeHead(upstreamStatus as number, this.#headers);
+    if (!response.headersSent) this.#writeHead();
     this.#capture?.push(bytes);
     if (!response.write(bytes)) this.#pause();
+  }
+
+  /** Of an answer that is not there as a whole yet: what the call holds of its budgets counts as taken. */
+  #writeHead(): void {
+    const { response, upstreamStatus } = this.#exchange;
+    response.writeHead(
+      upstreamStatus as number,
+      Object.assign(this.#headers, budgetHeaders(this.#exchange, this.#plane, 0)),
+    );
   }
 
   #endWhole(): void {
@@ -300,8 +309,8 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
 
   #endAnswer(): void {
     if (this.#isDraining) return;
-    const { response, upstreamStatus } = this.#exchange;
-    if (!response.headersSent) response.writeHead(upstreamStatus as number, this.#headers);
+    const { response } = this.#exchange;
+    if (!response.headersSent) this.#writeHead();
     response.end();
   }
 
