@@ -2,7 +2,13 @@ import type { KeyObject } from 'node:crypto';
 import { AppError } from '#libs/platform/errors.js';
 import { newId } from '#libs/platform/ids.js';
 import type { Secret } from '#libs/platform/secret.js';
-import type { AuditedChange, AuditOrigin, DocumentChange, DocumentContent, RegistryDocument } from '#libs/registry/index.js';
+import type {
+  AuditedChange,
+  AuditOrigin,
+  DocumentChange,
+  DocumentContent,
+  RegistryDocument,
+} from '#libs/registry/index.js';
 import { digestOf, makeCredential } from './credential.js';
 import { auditKey, KEY_DEFAULTS, keyBody, type KeyBody } from './key-document.js';
 import type { KeySettings } from './key-settings.js';
@@ -48,7 +54,9 @@ export function update(key: KeyChange, changes: Partial<KeySettings>): DocumentC
 /** Ends a key for good; nothing changes when it is ended already. */
 export function revocation(key: KeyChange, nowMs: number): DocumentChange {
   return changeOf(key, 'key.revoke', (document, body) =>
-    body.revokedAtMs !== null ? document : { name: document.name, body: { ...body, revokedAtMs: nowMs, previous: null } },
+    body.revokedAtMs !== null
+      ? document
+      : { name: document.name, body: { ...body, revokedAtMs: nowMs, previous: null } },
   );
 }
 
@@ -77,8 +85,7 @@ export function rotation(
   const { secret, publicId } = makeCredential('sk-sf-');
   const change = changeOf(key, 'key.rotate', (document, body) => {
     refuseRevoked(body);
-    const previous =
-      graceMs === 0 ? null : { publicId: body.publicId, digest: body.digest, untilMs: nowMs + graceMs };
+    const previous = graceMs === 0 ? null : { publicId: body.publicId, digest: body.digest, untilMs: nowMs + graceMs };
     const next = { publicId, digest: digestOf(pepper, secret.reveal()), previous, rotatedAtMs: nowMs };
     return { name: document.name, body: { ...body, ...next } };
   });

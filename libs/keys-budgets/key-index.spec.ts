@@ -94,7 +94,17 @@ describe('KeyIndex', () => {
   it('a key made by an earlier version, which knew less of it, is found', () => {
     const key = text();
     const { publicId, digest } = { publicId: 'x', digest: digestOf(pepper, key) };
-    const old = { publicId, digest, team: 't', models: ['*'], routes: ['*'], tags: [], expiresAtMs: null, metadata: {}, revokedAtMs: null };
+    const old = {
+      publicId,
+      digest,
+      team: 't',
+      models: ['*'],
+      routes: ['*'],
+      tags: [],
+      expiresAtMs: null,
+      metadata: {},
+      revokedAtMs: null,
+    };
     const one: RegistryDocument = { ...document('k', key), body: old };
     expect(compileKeys(state(one), [], pepper).find(key)).toMatchObject({
       status: 'active',
@@ -110,7 +120,9 @@ describe('KeyIndex', () => {
     const team = (models: string[]): OwnerIndex =>
       new OwnerIndex(RegistryState.empty, {
         ...NO_FILE_OWNERS,
-        teams: [{ name: 'narrow', displayName: null, models, budgets: [], limits: { rpm: 5, tpm: null, maxParallel: null } }],
+        teams: [
+          { name: 'narrow', displayName: null, models, budgets: [], limits: { rpm: 5, tpm: null, maxParallel: null } },
+        ],
       });
     const [narrow, wide] = [team(['gpt-*']), team(['*'])];
     const first = compileKeys(state(one), [], pepper, narrow).find(key);

@@ -118,10 +118,7 @@ function fromDocument(
 }
 
 function fromFile(key: FileKeyConfig, owners: OwnerIndex): KeyRecord {
-  return compile(
-    { ...key, id: fileKeyId(key.name), orgId: DEFAULT_ORG_ID, status: 'active', source: 'file' },
-    owners,
-  );
+  return compile({ ...key, id: fileKeyId(key.name), orgId: DEFAULT_ORG_ID, status: 'active', source: 'file' }, owners);
 }
 
 type Settings = OwnedKey &
@@ -134,9 +131,7 @@ function compile(key: Settings, owners: OwnerIndex): KeyRecord {
   const own = compileGlobs(key.models);
   const restrictions = ownersOf(owners, key).filter(({ models }) => !models.includes('*'));
   const mayUseModel: Matcher =
-    restrictions.length === 0
-      ? own
-      : (model) => own(model) && restrictions.every((owner) => owner.mayUseModel(model));
+    restrictions.length === 0 ? own : (model) => own(model) && restrictions.every((owner) => owner.mayUseModel(model));
   return {
     id: key.id,
     name: key.name,

@@ -27,7 +27,10 @@ describe('rights of a role', () => {
     const wish = { models: ['gpt-*'], routes: ['/v1/*'] };
     expect(faultsOfRights(rightsOf('proxy_admin'), wish)).toEqual([]);
     for (const role of ['proxy_admin_viewer', 'toString', 'nobody'] as const) {
-      expect(faultsOfRights(rightsOf(role as 'proxy_admin'), wish).map(({ path }) => path)).toEqual(['models[0]', 'routes[0]']);
+      expect(faultsOfRights(rightsOf(role as 'proxy_admin'), wish).map(({ path }) => path)).toEqual([
+        'models[0]',
+        'routes[0]',
+      ]);
     }
   });
 
@@ -55,7 +58,14 @@ describe('what goes with the owners of a key', () => {
     ...more,
   });
   const look = { get: async () => null, named: async () => [], holding: async () => [] };
-  const budget = { limitNanos: 1, period: 'daily', timeZone: null, weekStart: null, mode: 'strict', warnAt: [] } as const;
+  const budget = {
+    limitNanos: 1,
+    period: 'daily',
+    timeZone: null,
+    weekStart: null,
+    mode: 'strict',
+    warnAt: [],
+  } as const;
   const file = {
     ...NO_FILE_OWNERS,
     teams: [{ name: 'narrow', displayName: null, models: ['gpt-*'], budgets: [], limits: NO_LIMITS }],

@@ -46,13 +46,7 @@ export function viewOfDocument(document: RegistryDocument, nowMs: number): KeyVi
     name: document.name,
     hint: `sk-sf-${publicId}`,
     status:
-      body.revokedAtMs !== null
-        ? 'revoked'
-        : isExpired
-          ? 'expired'
-          : body.blocked !== null
-            ? 'blocked'
-            : 'active',
+      body.revokedAtMs !== null ? 'revoked' : isExpired ? 'expired' : body.blocked !== null ? 'blocked' : 'active',
     source: 'api',
     version: document.version,
     createdAtMs: document.createdAtMs,

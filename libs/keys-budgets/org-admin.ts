@@ -1,5 +1,12 @@
 import { AppError } from '#libs/platform/errors.js';
-import { DEFAULT_ORG_ID, type AuditedChange, type AuditOrigin, type RegistryDocument, type RegistryFeed, type RegistryWriter } from '#libs/registry/index.js';
+import {
+  DEFAULT_ORG_ID,
+  type AuditedChange,
+  type AuditOrigin,
+  type RegistryDocument,
+  type RegistryFeed,
+  type RegistryWriter,
+} from '#libs/registry/index.js';
 import type { Declared } from './key-admin.js';
 import { auditOwner, orgBody, type OrgBody } from './owner-document.js';
 import { DEFAULT_ORG_SETTINGS } from './owner-index.js';

@@ -14,7 +14,14 @@ import type {
 } from '#libs/registry/index.js';
 import type { Declared } from './key-admin.js';
 import { block } from './key-changes.js';
-import { auditOwner, fileOwnerId, ownerBody, uniqueOwnerName, type OwnerBody, type OwnerKind } from './owner-document.js';
+import {
+  auditOwner,
+  fileOwnerId,
+  ownerBody,
+  uniqueOwnerName,
+  type OwnerBody,
+  type OwnerKind,
+} from './owner-document.js';
 import { fileOwnersOf } from './owner-index.js';
 import { viewOfFileOwner, viewOfOwner, type OwnerSettings, type OwnerView } from './owner-view.js';
 
@@ -138,10 +145,14 @@ export class OwnerAdmin {
       });
     }
     if (ofFile > 0) {
-      throw new AppError('file_owned', { text: `${counted(ofFile)} this ${kind} in the configuration file: change it there first.` });
+      throw new AppError('file_owned', {
+        text: `${counted(ofFile)} this ${kind} in the configuration file: change it there first.`,
+      });
     }
     if (count > MOST_CASCADED) {
-      throw new AppError('conflict', { text: `${counted(count)} this ${kind}; at most ${MOST_CASCADED} can be blocked with it.` });
+      throw new AppError('conflict', {
+        text: `${counted(count)} this ${kind}; at most ${MOST_CASCADED} can be blocked with it.`,
+      });
     }
     const nowMs = this.clock.now();
     return working.map(({ id }) =>

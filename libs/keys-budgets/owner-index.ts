@@ -81,4 +81,3 @@ function pathOf(orgId: string, kind: OwnerKind, name: string): string {
 function isSameFile(a: FileOwners, b: FileOwners): boolean {
   return a.org === b.org && a.teams === b.teams && a.users === b.users && a.apps === b.apps && a.tags === b.tags;
 }
-

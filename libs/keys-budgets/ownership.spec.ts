@@ -23,7 +23,16 @@ const body = (more: Partial<OwnerBody> = {}): OwnerBody => ({
   ...more,
 });
 function document(kind: DocumentKind, name: string, content: Record<string, unknown>): RegistryDocument {
-  return { orgId: 'org_default', kind, id: kind === 'org' ? name : `${kind}_1_${name}`, name, version: 1, body: content, createdAtMs: 0, updatedAtMs: 0 };
+  return {
+    orgId: 'org_default',
+    kind,
+    id: kind === 'org' ? name : `${kind}_1_${name}`,
+    name,
+    version: 1,
+    body: content,
+    createdAtMs: 0,
+    updatedAtMs: 0,
+  };
 }
 function state(...documents: RegistryDocument[]): RegistryState {
   return RegistryState.empty.apply({ head: { lineage: 'l', version: 1 }, full: true, documents, removed: [] });
@@ -56,13 +65,24 @@ describe('budgetsOf', () => {
       document('user', 'ada', body()),
       document('app', 'portal', body({ budgets: [budget({ timeZone: 'Asia/Tokyo', weekStart: 7, warnAt: [0.5] })] })),
       document('tag', 'nightly', body()),
-      document('org', 'org_default', { timeZone: 'Europe/Berlin', weekStart: 1, budgets: [budget()], limits: NO_LIMITS }),
+      document('org', 'org_default', {
+        timeZone: 'Europe/Berlin',
+        weekStart: 1,
+        budgets: [budget()],
+        limits: NO_LIMITS,
+      }),
     ),
     NO_FILE_OWNERS,
   );
 
   it('KEY-2: key, user, app, tags, team and organisation are checked together, the most specific first', () => {
-    const owned = key({ team: 'research', user: 'ada', app: 'portal', tags: ['nightly', 'plain'], budgets: [budget()] });
+    const owned = key({
+      team: 'research',
+      user: 'ada',
+      app: 'portal',
+      tags: ['nightly', 'plain'],
+      budgets: [budget()],
+    });
     const budgets = budgetsOf(everybody, owned);
     expect(budgets.map(({ id, scope }) => [scope, id])).toEqual([
       ['key', 'key:key_1:monthly'],
@@ -82,7 +102,10 @@ describe('budgetsOf', () => {
       ['Asia/Tokyo', 7, [0.5]],
       ['Europe/Berlin', 1, []],
     ]);
-    expect(budgetsOf(OwnerIndex.empty, key({ budgets: [budget()] }))[0]).toMatchObject({ timeZone: 'UTC', weekStart: 1 });
+    expect(budgetsOf(OwnerIndex.empty, key({ budgets: [budget()] }))[0]).toMatchObject({
+      timeZone: 'UTC',
+      weekStart: 1,
+    });
   });
 
   it('a name without an owner has no say', () => {
@@ -106,7 +129,11 @@ describe('budgetsOf', () => {
   it('beyond what a call can be charged to, soft ones are left out and hard ones never', () => {
     const tags = Array.from({ length: 40 }, (_, n) => `t${n}`);
     const owners = new OwnerIndex(
-      state(...tags.map((name, n) => document('tag', name, body({ budgets: [budget({ mode: n < 10 ? 'clamp' : 'soft' })] })))),
+      state(
+        ...tags.map((name, n) =>
+          document('tag', name, body({ budgets: [budget({ mode: n < 10 ? 'clamp' : 'soft' })] })),
+        ),
+      ),
       NO_FILE_OWNERS,
     );
     const budgets = budgetsOf(owners, key({ tags }));
@@ -118,12 +145,15 @@ describe('budgetsOf', () => {
 });
 
 describe('budgetId', () => {
-  it.each(['a', 'a:daily', 'a:daily:soft', 'team:a', ':', 'ü b', 'a:monthly'])('tells the budgets of %j from all others', (owner) => {
-    for (const mode of ['clamp', 'soft'] as const) {
-      const id = budgetId('team', owner, { period: 'daily', mode });
-      expect(parseBudgetId(id)).toEqual({ scope: 'team', owner, period: 'daily', soft: mode === 'soft' });
-    }
-  });
+  it.each(['a', 'a:daily', 'a:daily:soft', 'team:a', ':', 'ü b', 'a:monthly'])(
+    'tells the budgets of %j from all others',
+    (owner) => {
+      for (const mode of ['clamp', 'soft'] as const) {
+        const id = budgetId('team', owner, { period: 'daily', mode });
+        expect(parseBudgetId(id)).toEqual({ scope: 'team', owner, period: 'daily', soft: mode === 'soft' });
+      }
+    },
+  );
 
   it.each(['', 'team', 'team:a', 'team:a:hourly', 'gang:a:daily', 'team::daily'])('%j is none', (id) => {
     expect(parseBudgetId(id)).toBeNull();

@@ -55,7 +55,10 @@ export class BudgetDto {
   @ArrayMaxSize(MOST_WARNINGS)
   @IsNumber({}, { each: true })
   @IsPositive({ each: true })
-  @Max(MOST_WARN_AT, { each: true, message: `each value must be a share of the limit up to ${MOST_WARN_AT}, such as 0.8` })
+  @Max(MOST_WARN_AT, {
+    each: true,
+    message: `each value must be a share of the limit up to ${MOST_WARN_AT}, such as 0.8`,
+  })
   warn_at?: number[];
 }
 

@@ -54,7 +54,9 @@ export function toOrgChanges(dto: UpdateOrgDto): Partial<OrgSettingsWish> {
   };
 }
 
-function shared(dto: UpdateOwnerDto | UpdateOrgDto): Partial<Pick<OwnerSettings, 'displayName' | 'budgets' | 'limits'>> {
+function shared(
+  dto: UpdateOwnerDto | UpdateOrgDto,
+): Partial<Pick<OwnerSettings, 'displayName' | 'budgets' | 'limits'>> {
   return {
     ...(dto.display_name === undefined ? {} : { displayName: dto.display_name }),
     ...(dto.budgets === undefined ? {} : { budgets: toBudgets(dto.budgets) }),

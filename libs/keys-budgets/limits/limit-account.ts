@@ -77,8 +77,7 @@ export class LimitAccount {
   }
 
   shortageOf(lacking: number, nowMs: number): Shortage {
-    if ((lacking & REQUEST) !== 0)
-      return { account: this, measure: 'rpm', waitMs: this.requests?.waitMs(nowMs) ?? 1 };
+    if ((lacking & REQUEST) !== 0) return { account: this, measure: 'rpm', waitMs: this.requests?.waitMs(nowMs) ?? 1 };
     if ((lacking & TOKENS) !== 0) return { account: this, measure: 'tpm', waitMs: this.tokens?.waitMs(nowMs) ?? 1 };
     return { account: this, measure: 'max_parallel', waitMs: SLOT_WAIT_MS };
   }

@@ -89,9 +89,7 @@ export class OrgLimits implements TicketHome {
     if (shortage !== null) throw this.#refusal(ticket, shortage);
     const lacking = this.#take(ticket, nowMs);
     if (lacking !== null) {
-      return new Promise((resolve, reject) =>
-        this.#wait({ ticket, lacking, isSecondTry: false, resolve, reject }),
-      );
+      return new Promise((resolve, reject) => this.#wait({ ticket, lacking, isSecondTry: false, resolve, reject }));
     }
     this.#options.stats.local += 1;
     return ticket;

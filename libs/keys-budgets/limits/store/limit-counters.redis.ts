@@ -166,7 +166,17 @@ export class RedisLimitCounters implements LimitCounters {
     const base = `sf:{${orgId}}:limits`;
     const keys = [base, ...asks.flatMap(({ scopeId }) => [`${base}:r:${scopeId}`, `${base}:s:${scopeId}`])];
     const epoch = `${processId}.${seq}`;
-    const head = [processId, seq, SILENT_MS, this.#windowS, RATE_TTL_MS, SLOT_TTL_MS, PROCESS_TTL_MS, epoch, asks.length];
+    const head = [
+      processId,
+      seq,
+      SILENT_MS,
+      this.#windowS,
+      RATE_TTL_MS,
+      SLOT_TTL_MS,
+      PROCESS_TTL_MS,
+      epoch,
+      asks.length,
+    ];
     const values = await this.#redis.limits(keys.length, ...keys, ...head, ...asks.flatMap(argsOf));
     if (values[0] !== 'OK') throw new Error('a later message of this process was there before');
     return {
