@@ -102,7 +102,7 @@ describe('hard budgets over two gateways', () => {
       return isWhole && sum(rows) === billedNanos ? true : null;
     });
     // What the neighbour spent is heard of with the next messages; its idle slices read as spent.
-    await eventually('the header says what is left', 5_000, async () => {
+    await eventually('the header says what is left', 15_000, async () => {
       const answer = await cluster.chat('leaves', 'hi', { maxTokens: 10 });
       const remaining = Number(answer.headers.get('x-smartflow-budget-remaining'));
       const truth = 1 - cluster.upstream.billedNanos / NANOS;
