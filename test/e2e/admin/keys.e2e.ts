@@ -63,7 +63,7 @@ describe('/api/keys', () => {
       rotated_at: null,
       previous_key_until: null,
       last_used_at: null,
-      spent_usd: null,
+      spent_usd: '0',
     });
     expect(made.headers.get('etag')).toBe(`"${made.json.version}"`);
     expect(await models(made.json.key)).toBe(200);

@@ -70,6 +70,11 @@ describe('hard budgets over two gateways', () => {
     expect(sum(rows)).toBe(billed);
     const id = `key:key_file_crowd:lifetime`;
     expect(await cluster.spent(id)).toBe(billed);
+    const shown = await fetch(`${cluster.products[0]?.url}/api/keys/key_file_crowd`, {
+      headers: { authorization: `Bearer ${cluster.products[0]?.adminToken}` },
+    });
+    const { spent_usd } = (await shown.json()) as { spent_usd: string };
+    expect(Math.round(Number(spent_usd) * NANOS)).toBe(billed);
     // what is left would not have paid for the cheapest call that was asked for
     expect(0.2 * NANOS - billed).toBeLessThan(6_000_000);
   }, 60_000);
