@@ -54,6 +54,7 @@ describe('permission registry', () => {
       'users:read',
       'apps:read',
       'tags:read',
+      'budgets:read',
       'tokens:read',
       'spend:read',
       'alerts:read',

@@ -32,7 +32,7 @@ export interface KeyUse {
 
 /** Where the use of keys is kept; asked when keys are shown, never on the way of a call. */
 export interface KeyUses {
-  /** Of the keys that were used; rejects when the store does not answer. */
+  /** Of each of the keys; rejects when the store does not answer. */
   of(orgId: string, keyIds: readonly string[]): Promise<ReadonlyMap<string, KeyUse>>;
 }
 

@@ -1,4 +1,4 @@
-import { nanosToUsd, usdToNanos } from './money.js';
+import { nanosToUsd, nanosToUsdText, safeNanosToUsdText, usdToNanos } from './money.js';
 
 describe('usdToNanos', () => {
   it.each([
@@ -25,4 +25,13 @@ describe('usdToNanos', () => {
       if (usdToNanos(cents / 100) !== cents * 10_000_000) throw new Error(`${cents} cents`);
     }
   });
+});
+
+describe('safeNanosToUsdText', () => {
+  it.each([0, 1, 10, 999_999_999, 1_000_000_000, 1_850_000, 10_100_000_000, 9_000_000_000_000_000, 2 ** 53 - 1])(
+    'KEY-3: %d is written as the exact one writes it',
+    (nanos) => {
+      expect(safeNanosToUsdText(nanos)).toBe(nanosToUsdText(BigInt(nanos)));
+    },
+  );
 });

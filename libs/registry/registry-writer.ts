@@ -2,7 +2,13 @@ import type { DocumentRef, RegistryDocument } from './document.js';
 import { bounded } from './probe.js';
 import type { RegistryFeed } from './registry-feed.js';
 import type { RegistryMirror } from './store/registry-mirror.js';
-import type { AuditedChange, DocumentChange, DocumentContent, RegistryLook, RegistryStore } from './store/registry-store.js';
+import type {
+  AuditedChange,
+  DocumentChange,
+  DocumentContent,
+  RegistryLook,
+  RegistryStore,
+} from './store/registry-store.js';
 
 const APPLY_TIMEOUT_MS = 2_000;
 const WAIT_POLL_MS = 50;

@@ -9,6 +9,11 @@ import { startEmbeddedPostgres } from './embedded-postgres/launch.js';
 import { startEmbeddedRedis } from './embedded-valkey/launch.js';
 import { endProcess } from './processes.js';
 
+// For proofs that kill a server and start it again on its folder.
+export { startEmbeddedPostgres, type EmbeddedPostgres } from './embedded-postgres/launch.js';
+export type { EmbeddedRedis } from './embedded-valkey/embedded-redis.js';
+export { startEmbeddedRedis } from './embedded-valkey/launch.js';
+
 /** URLs of one database: of the schema's owner and of the run-time role. */
 export interface TestDatabase {
   readonly ownerUrl: Secret;

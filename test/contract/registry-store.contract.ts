@@ -275,7 +275,9 @@ describe('RegistryStore on PostgreSQL', () => {
         expect((await look.holding(ORG, 'key', { team: 'blue' }, 10)).map(({ id }) => id)).toEqual(['k1', 'k2']);
         expect(await look.holding(ORG, 'key', { team: 'blue' }, 1)).toHaveLength(1);
         expect((await look.holding(ORG, 'key', { team: null }, 10)).map(({ id }) => id)).toEqual(['k4']);
-        expect((await look.holding(ORG, 'key', { team: 'red', colour: 'red' }, 10)).map(({ id }) => id)).toEqual(['k3']);
+        expect((await look.holding(ORG, 'key', { team: 'red', colour: 'red' }, 10)).map(({ id }) => id)).toEqual([
+          'k3',
+        ]);
         expect(await look.holding(ORG, 'key', { team: "x' OR '1'='1" }, 10)).toEqual([]);
         return [];
       });

@@ -1,5 +1,4 @@
 // What the contract suites of spend stand on: a ledger with its roll-ups, and made-up calls around the changes of the clocks.
-import { expect } from '@jest/globals';
 import {
   openPartitions,
   PostgresRowWriter,
@@ -110,7 +109,7 @@ export async function reported(
     });
     for (const row of page.rows) {
       const { calls, costNanos, inputTokens, unpricedCalls, unknownCalls } = row;
-      expect(found.has(JSON.stringify(row.groups))).toBe(false);
+      if (found.has(JSON.stringify(row.groups))) throw new Error(`twice: ${JSON.stringify(row.groups)}`);
       found.set(JSON.stringify(row.groups), [calls, costNanos, inputTokens, unpricedCalls, unknownCalls].join(' '));
     }
     cursor = page.nextCursor;

@@ -90,8 +90,10 @@ function keyUsesOf(source: ConstructorParameters<typeof PostgresKeyUse>[0]): Key
   const store = new PostgresKeyUse(source);
   return {
     async of(orgId, keyIds) {
-      const lastUsed = await store.lastUsed(orgId, keyIds);
-      return new Map([...lastUsed].map(([id, lastUsedAtMs]) => [id, { lastUsedAtMs, spentNanos: null }]));
+      const [lastUsed, spent] = await Promise.all([store.lastUsed(orgId, keyIds), store.spent(orgId, keyIds)]);
+      return new Map(
+        keyIds.map((id) => [id, { lastUsedAtMs: lastUsed.get(id) ?? null, spentNanos: spent.get(id) ?? 0n }]),
+      );
     },
   };
 }

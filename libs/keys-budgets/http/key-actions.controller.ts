@@ -66,7 +66,12 @@ export class KeyActionsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<CreatedKeyDto> {
     const { expectedVersion } = editor;
-    return this.answers.made(await this.keys.rotate(editor, { id, expectedVersion }, graceS * 1000), reply, wait);
+    return this.answers.made(
+      editor.orgId,
+      await this.keys.rotate(editor, { id, expectedVersion }, graceS * 1000),
+      reply,
+      wait,
+    );
   }
 
   /** Stops the key until it is unblocked. */
@@ -110,6 +115,6 @@ export class KeyActionsController {
     @Query() { wait }: WaitQueryDto,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<CreatedKeyDto> {
-    return this.answers.made(await this.keys.clone(editor, id, toChanges(body)), reply, wait);
+    return this.answers.made(editor.orgId, await this.keys.clone(editor, id, toChanges(body)), reply, wait);
   }
 }

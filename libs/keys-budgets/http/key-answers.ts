@@ -33,9 +33,15 @@ export class KeyAnswers {
   }
 
   /** With the secret, here and never again. */
-  async made({ view, secret }: NewKey, reply: FastifyReply, wait: 'applied' | undefined): Promise<CreatedKeyDto> {
+  async made(
+    orgId: string,
+    { view, secret }: NewKey,
+    reply: FastifyReply,
+    wait: 'applied' | undefined,
+  ): Promise<CreatedKeyDto> {
     await answerVersion(reply, view.version, this.writer, wait);
-    return { ...toKeyDto(view, undefined), key: secret.reveal() };
+    const uses = await this.usesOf(orgId, [view]);
+    return { ...toKeyDto(view, uses.get(view.id)), key: secret.reveal() };
   }
 
   /** Keys are shown without their use rather than not at all. */

@@ -35,7 +35,7 @@ export class KeysController {
     @Query() { wait }: WaitQueryDto,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<CreatedKeyDto> {
-    return this.answers.made(await this.keys.create(editor, toSettings(body)), reply, wait);
+    return this.answers.made(editor.orgId, await this.keys.create(editor, toSettings(body)), reply, wait);
   }
 
   @Get()

@@ -292,7 +292,7 @@ export class KeyDto {
   @ApiProperty({
     type: String,
     nullable: true,
-    description: 'what its calls cost in all, decimal USD; null: not known here',
+    description: 'what its calls cost in all, decimal USD, a second behind the calls; null: not known now',
   })
   spent_usd!: string | null;
 }

@@ -9,7 +9,7 @@ const RAISE = `
   ON CONFLICT (org_id, key_id) DO UPDATE SET last_used_at = excluded.last_used_at
   WHERE key_use.last_used_at < excluded.last_used_at - make_interval(secs => $2)`;
 
-/** Last use of keys in PostgreSQL (migration 0007). */
+/** Last use and spending of keys in PostgreSQL (migrations 0007 and 0009). */
 export class PostgresKeyUse implements KeyStampStore {
   readonly #source: DataSource;
 
@@ -33,5 +33,16 @@ export class PostgresKeyUse implements KeyStampStore {
       [orgId, keyIds],
     )) as { key_id: string; last_used_at: Date }[];
     return new Map(rows.map((row) => [row.key_id, row.last_used_at.getTime()]));
+  }
+
+  /** What the calls of keys cost in all, corrections included, by the roll-ups; keys without calls are missing. */
+  async spent(orgId: string, keyIds: readonly string[]): Promise<ReadonlyMap<string, bigint>> {
+    const rows = (await this.#source.query(
+      `SELECT d.key_id, sum(r.cost_nanos)::text AS nanos
+       FROM usage_dimensions d JOIN usage_rollups r ON r.dimension_id = d.id AND r.org_id = d.org_id
+       WHERE d.org_id = $1 AND d.key_id = ANY($2) GROUP BY 1`,
+      [orgId, keyIds],
+    )) as { key_id: string; nanos: string }[];
+    return new Map(rows.map((row) => [row.key_id, BigInt(row.nanos)]));
   }
 }

@@ -52,7 +52,10 @@ export function checkBudgets(owner: unknown, path: Path, findings: Findings): vo
     budgets.map((budget) => ({ period: field(budget, 'period'), mode: field(budget, 'mode') })),
   );
   if (doubled !== -1 && field(budgets[doubled], 'period') !== undefined) {
-    findings.fault([...path, 'budgets', doubled, 'period'], 'stands there twice: one budget per period, and one soft one');
+    findings.fault(
+      [...path, 'budgets', doubled, 'period'],
+      'stands there twice: one budget per period, and one soft one',
+    );
   }
 }
 

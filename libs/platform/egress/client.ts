@@ -72,7 +72,11 @@ export class EgressClient {
 
   async #send({ url, method, headers, body, timeoutMs, maxAnswerBytes }: EgressRequest): Promise<EgressAnswer> {
     if (!/^https?:$/.test(url.protocol)) throw new Error(`${url.protocol} is not http`);
-    const { statusCode, headers: answered, body: stream } = await this.#agent.request({
+    const {
+      statusCode,
+      headers: answered,
+      body: stream,
+    } = await this.#agent.request({
       origin: url.origin,
       path: `${url.pathname}${url.search}`,
       method,

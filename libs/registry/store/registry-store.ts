@@ -1,4 +1,11 @@
-import type { DocumentBody, DocumentKind, DocumentRef, RegistryDelta, RegistryDocument, RegistryHead } from '../document.js';
+import type {
+  DocumentBody,
+  DocumentKind,
+  DocumentRef,
+  RegistryDelta,
+  RegistryDocument,
+  RegistryHead,
+} from '../document.js';
 import type { AuditOrigin } from './audit-record.js';
 
 /** What a new or changed document shall hold. */

@@ -8,7 +8,8 @@ import { Rollups1760000000005 } from './0005-rollups.js';
 import { Alerts1760000000006 } from './0006-alerts.js';
 import { KeyUse1760000000007 } from './0007-key-use.js';
 import { ExactCost1760000000008 } from './0008-exact-cost.js';
-import { Routes1760000000009 } from './0009-routes.js';
+import { KeySpend1760000000009 } from './0009-key-spend.js';
+import { Routes1760000000010 } from './0010-routes.js';
 
 export const migrations = [
   Cluster1760000000000,
@@ -20,5 +21,6 @@ export const migrations = [
   Alerts1760000000006,
   KeyUse1760000000007,
   ExactCost1760000000008,
-  Routes1760000000009,
+  KeySpend1760000000009,
+  Routes1760000000010,
 ] as const;

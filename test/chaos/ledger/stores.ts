@@ -1,9 +1,12 @@
 // A bundled PostgreSQL and a bundled Valkey that can be killed, frozen and emptied, and come back at the same address.
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startEmbeddedPostgres, type EmbeddedPostgres } from '#libs/stores/embedded-postgres/launch.js';
-import type { EmbeddedRedis } from '#libs/stores/embedded-valkey/embedded-redis.js';
-import { startEmbeddedRedis } from '#libs/stores/embedded-valkey/launch.js';
+import {
+  startEmbeddedPostgres,
+  startEmbeddedRedis,
+  type EmbeddedPostgres,
+  type EmbeddedRedis,
+} from '#libs/stores/testing.js';
 
 const SNAPSHOT_MS = 1000;
 

@@ -54,18 +54,25 @@ describe('what can be done with keys', () => {
     expect((await call('POST', `/api/keys/${key.id}/rotate`)).status).toBe(409);
   });
 
-  it.each([-1, 1.5, '60', 7_776_001, null, Number.MAX_SAFE_INTEGER])('a grace of %p is refused or means none', async (graceS) => {
-    const key = await make();
-    const answer = await call('POST', `/api/keys/${key.id}/rotate`, { body: { grace_s: graceS } });
-    if (graceS === null) expect(answer.json.previous_key_until).toBeNull();
-    else expect([answer.status, new Set(paths(answer))]).toEqual([400, new Set(['grace_s'])]);
-  });
+  it.each([-1, 1.5, '60', 7_776_001, null, Number.MAX_SAFE_INTEGER])(
+    'a grace of %p is refused or means none',
+    async (graceS) => {
+      const key = await make();
+      const answer = await call('POST', `/api/keys/${key.id}/rotate`, { body: { grace_s: graceS } });
+      if (graceS === null) expect(answer.json.previous_key_until).toBeNull();
+      else expect([answer.status, new Set(paths(answer))]).toEqual([400, new Set(['grace_s'])]);
+    },
+  );
 
   it('KEY-1: a blocked key stops with the answer and works again when it is unblocked', async () => {
     const key = await make();
     const blocked = await call('POST', `/api/keys/${key.id}/block?wait=applied`, { body: { reason: 'leaked?' } });
     expect(blocked.headers.get('x-smartflow-applied')).toBe('1/1');
-    expect(blocked.json).toMatchObject({ status: 'blocked', blocked_reason: 'leaked?', blocked_at: expect.any(String) });
+    expect(blocked.json).toMatchObject({
+      status: 'blocked',
+      blocked_reason: 'leaked?',
+      blocked_at: expect.any(String),
+    });
     expect(await models(key.key)).toBe(401);
     const again = await call('POST', `/api/keys/${key.id}/block`, { body: { reason: 'other' } });
     expect([again.json.blocked_reason, again.json.version]).toEqual(['leaked?', blocked.json.version]);
@@ -91,7 +98,16 @@ describe('what can be done with keys', () => {
     const copy = await call('POST', `/api/keys/${key.id}/clone`);
     expect(copy.status).toBe(201);
     const { team, models: allowed, routes, tags, budgets, limits, metadata } = key;
-    expect(copy.json).toMatchObject({ name: 'made (copy)', team, models: allowed, routes, tags, budgets, limits, metadata });
+    expect(copy.json).toMatchObject({
+      name: 'made (copy)',
+      team,
+      models: allowed,
+      routes,
+      tags,
+      budgets,
+      limits,
+      metadata,
+    });
     expect(copy.json.id).not.toBe(key.id);
     expect(copy.json.key).not.toBe(key.key);
     expect([await models(copy.json.key), await models(key.key)]).toEqual([200, 200]);
@@ -128,7 +144,9 @@ describe('what can be done with keys', () => {
       ['unblock', 'active', 200],
       ['delete', 'revoked', 401],
     ] as const) {
-      const answer = await call('POST', '/api/keys/bulk', { body: { action, ids, ...(action === 'block' ? { reason: 'x' } : {}) } });
+      const answer = await call('POST', '/api/keys/bulk', {
+        body: { action, ids, ...(action === 'block' ? { reason: 'x' } : {}) },
+      });
       expect(answer.status).toBe(200);
       expect(new Set(answer.json.items.map((item: { status: string }) => item.status))).toEqual(new Set([status]));
       expect(answer.text).not.toContain(secrets[0] as string);
@@ -138,14 +156,24 @@ describe('what can be done with keys', () => {
 
   it('KEY-1: all or none: every fault is named and nothing is made or changed', async () => {
     const before = (await call('GET', '/api/keys?limit=1')).json.items[0].id;
-    const wishes = [{ name: 'good' }, { name: 'bad team', team: 'nobody' }, { name: 'good too' }, { name: 'bad user', user: 'x' }];
+    const wishes = [
+      { name: 'good' },
+      { name: 'bad team', team: 'nobody' },
+      { name: 'good too' },
+      { name: 'bad user', user: 'x' },
+    ];
     const refused = await call('POST', '/api/keys/bulk', { body: { action: 'create', keys: wishes } });
     expect([refused.status, paths(refused)]).toEqual([400, ['keys[1].team', 'keys[3].user']]);
     const shapes = await call('POST', '/api/keys/bulk', {
-      body: { action: 'create', keys: [{ name: 'a' }, { nam: 'b' }, 5, { name: 'c', budgets: [{ limit_usd: -1, period: 'daily' }] }] },
+      body: {
+        action: 'create',
+        keys: [{ name: 'a' }, { nam: 'b' }, 5, { name: 'c', budgets: [{ limit_usd: -1, period: 'daily' }] }],
+      },
     });
     expect(shapes.status).toBe(400);
-    expect(paths(shapes)).toEqual(expect.arrayContaining(['keys[1].nam', 'keys[1].name', 'keys[2]', 'keys[3].budgets[0].limit_usd']));
+    expect(paths(shapes)).toEqual(
+      expect.arrayContaining(['keys[1].nam', 'keys[1].name', 'keys[2]', 'keys[3].budgets[0].limit_usd']),
+    );
     expect((await call('GET', '/api/keys?limit=1')).json.items[0].id).toBe(before);
 
     const [a, b] = [await make(), await make()];
@@ -173,5 +201,4 @@ describe('what can be done with keys', () => {
     expect(answer.status).toBe(400);
     expect(paths(answer)).toContain(path);
   });
-
 });

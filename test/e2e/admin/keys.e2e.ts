@@ -63,7 +63,7 @@ describe('/api/keys', () => {
       rotated_at: null,
       previous_key_until: null,
       last_used_at: null,
-      spent_usd: null,
+      spent_usd: '0',
     });
     expect(made.headers.get('etag')).toBe(`"${made.json.version}"`);
     expect(await models(made.json.key)).toBe(200);
@@ -78,7 +78,12 @@ describe('/api/keys', () => {
   it('KEY-1: what is left out allows everything and never expires', async () => {
     const { json } = await gateway.call('POST', '/api/keys', { body: { name: 'plain' } });
     expect(json).toMatchObject({ team: null, models: ['*'], routes: ['*'], tags: [], expires_at: null, metadata: {} });
-    expect(json).toMatchObject({ user: null, app: null, budgets: [], limits: { rpm: null, tpm: null, max_parallel: null } });
+    expect(json).toMatchObject({
+      user: null,
+      app: null,
+      budgets: [],
+      limits: { rpm: null, tpm: null, max_parallel: null },
+    });
   });
 
   it('KEY-1: a revoked key stops working at once, stays listed, and cannot be changed', async () => {
@@ -287,7 +292,11 @@ describe('/api/keys', () => {
       }),
       ['budgets'],
     ],
-    ['nine budgets', body({ budgets: Array.from({ length: 9 }, () => ({ limit_usd: 1, period: 'daily' })) }), ['budgets']],
+    [
+      'nine budgets',
+      body({ budgets: Array.from({ length: 9 }, () => ({ limit_usd: 1, period: 'daily' })) }),
+      ['budgets'],
+    ],
     ['limits that are a list', body({ limits: [] }), ['limits']],
     ['limits that are a number', body({ limits: 5 }), ['limits']],
     ['a limit of nothing', body({ limits: { rpm: 0 } }), ['limits.rpm']],

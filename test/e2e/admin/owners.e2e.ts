@@ -72,7 +72,11 @@ describe('organisations, teams, users, apps and tags', () => {
       expect([late.status, late.json.code]).toEqual([409, 'conflict']);
 
       const gone = await call('DELETE', `${path}?wait=applied`);
-      expect([gone.status, gone.json, gone.headers.get('x-smartflow-applied')]).toEqual([200, { blocked_keys: 0 }, '1/1']);
+      expect([gone.status, gone.json, gone.headers.get('x-smartflow-applied')]).toEqual([
+        200,
+        { blocked_keys: 0 },
+        '1/1',
+      ]);
       expect((await call('GET', path)).status).toBe(404);
       expect((await call('DELETE', path)).status).toBe(404);
     });
@@ -262,7 +266,8 @@ describe('organisations, teams, users, apps and tags', () => {
     const all = (await call('GET', '/api/apps?limit=200')).json.items.map((item: { id: string }) => item.id);
     const seen: string[] = [];
     for (let cursor: string | null = ''; cursor !== null;) {
-      const page: Answer['json'] = (await call('GET', `/api/apps?limit=2${cursor === '' ? '' : `&cursor=${cursor}`}`)).json;
+      const page: Answer['json'] = (await call('GET', `/api/apps?limit=2${cursor === '' ? '' : `&cursor=${cursor}`}`))
+        .json;
       seen.push(...page.items.map((item: { id: string }) => item.id));
       cursor = page.nextCursor;
     }

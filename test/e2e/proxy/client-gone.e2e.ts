@@ -228,7 +228,12 @@ describe('a drained call', () => {
     await upstream.waitForRequest(1);
     caller.leave();
     const { inputTokens, outputTokens } = recordings.chat.usage as { inputTokens: number; outputTokens: number };
-    expect((await newRows(1))[0]).toMatchObject({ error: 'client_gone', usageSource: 'measured', inputTokens, outputTokens });
+    expect((await newRows(1))[0]).toMatchObject({
+      error: 'client_gone',
+      usageSource: 'measured',
+      inputTokens,
+      outputTokens,
+    });
 
     upstream.respond('next', events([recordings.chatStream.frames[0] as string, { waitMs: 400 }], 'reset'));
     const broken = begin(chat, 'draining');

@@ -39,7 +39,13 @@ class CountingUpstream {
               content: [],
               stop_reason: 'end_turn',
               choices: [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content: 'ok' } }],
-              usage: { prompt_tokens: tokens, completion_tokens: 0, total_tokens: tokens, input_tokens: tokens, output_tokens: 0 },
+              usage: {
+                prompt_tokens: tokens,
+                completion_tokens: 0,
+                total_tokens: tokens,
+                input_tokens: tokens,
+                output_tokens: 0,
+              },
             }),
           );
         }, wish('wait'));
@@ -142,7 +148,9 @@ const passes = (product: Product, key: string): Promise<true> =>
 
 describe('rate limits over two gateways', () => {
   it('KEY-1: of a burst of 200 concurrent calls exactly rpm pass, and no more reach the provider', async () => {
-    const statuses = await Promise.all(Array.from({ length: 200 }, (_, n) => statusOf(chat(pair()[n % 2] as Product, 'rpm'))));
+    const statuses = await Promise.all(
+      Array.from({ length: 200 }, (_, n) => statusOf(chat(pair()[n % 2] as Product, 'rpm'))),
+    );
     expect(statuses.filter((status) => status === 200)).toHaveLength(40);
     expect(statuses.filter((status) => status === 429)).toHaveLength(160);
     expect(upstream.served).toBe(40);
@@ -223,7 +231,11 @@ describe('rate limits over two gateways', () => {
     expect(refused.status).toBe(429);
     expect(refused.headers.get('x-ratelimit-limit-tokens')).toBe('2000');
     const alone = await chat(a, 'tokens', 'x'.repeat(20_000));
-    expect([alone.status, alone.headers.get('x-should-retry'), alone.headers.get('retry-after')]).toEqual([429, 'false', null]);
+    expect([alone.status, alone.headers.get('x-should-retry'), alone.headers.get('retry-after')]).toEqual([
+      429,
+      'false',
+      null,
+    ]);
   });
 
   it('the OpenAI SDK sees the limit in the names it knows', async () => {
@@ -303,7 +315,9 @@ describe('rate limits over two gateways', () => {
     expect(await Promise.all([a, b, a, b].map(ask))).toEqual([200, 200, 200, 200]);
     // and it is known when it was used
     const used = await eventually('the last use', 10_000, async () => {
-      const key = (await (await fetch(`${b.url}/api/keys/${made.id}`, { headers: { authorization: `Bearer ${b.adminToken}` } })).json()) as { last_used_at: string | null };
+      const key = (await (
+        await fetch(`${b.url}/api/keys/${made.id}`, { headers: { authorization: `Bearer ${b.adminToken}` } })
+      ).json()) as { last_used_at: string | null };
       return key.last_used_at;
     });
     expect(Math.abs(Date.parse(used) - Date.now())).toBeLessThan(60_000);
@@ -321,7 +335,10 @@ describe('rate limits over two gateways', () => {
     const works = (product: Product): Promise<number> =>
       statusOf(fetch(`${product.url}/v1/models`, { headers: { authorization: `Bearer ${made.key}` } }));
     expect([await works(a), await works(b)]).toEqual([200, 200]);
-    await fetch(`${a.url}/api/keys/${made.id}/block`, { method: 'POST', headers: { authorization: `Bearer ${a.adminToken}` } });
+    await fetch(`${a.url}/api/keys/${made.id}/block`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${a.adminToken}` },
+    });
     await eventually('the other replica refuses it', 3_000, async () => ((await works(b)) === 401 ? true : null));
   });
 
@@ -333,7 +350,9 @@ describe('rate limits over two gateways', () => {
     process.kill((await recordedChildren(a.dataDir)).gateway, 'SIGKILL');
     await Promise.all(lost);
     await eventually('a free slot', 12_000, async () => ((await statusOf(chat(b, 'crash'))) === 200 ? true : null));
-    await eventually('the gateway is back', 20_000, async () => ((await statusOf(chat(a, 'free-a'))) === 200 ? true : null));
+    await eventually('the gateway is back', 20_000, async () =>
+      (await statusOf(chat(a, 'free-a'))) === 200 ? true : null,
+    );
     await sleep(6_500); // the killed one counts as a replica until then
   }, 60_000);
 

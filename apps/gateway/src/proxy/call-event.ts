@@ -23,13 +23,7 @@ function headOf(key: KeyRecord): string {
  *
  * @param isOfItsOwn the row of an attempt beside that of its request
  */
-export function draftOf(
-  exchange: Exchange,
-  key: KeyRecord,
-  target: Target,
-  attempts = 1,
-  isOfItsOwn = false,
-): string {
+export function draftOf(exchange: Exchange, key: KeyRecord, target: Target, attempts = 1, isOfItsOwn = false): string {
   const known: Partial<UsageEvent> = {
     route: exchange.endpoint.route,
     dialect: (exchange.way ?? wayTo(exchange, target) ?? exchange.endpoint).dialect.name,

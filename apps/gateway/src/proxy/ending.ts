@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { TokenUsage } from '#libs/dialects/index.js';
 import type { AppError, ErrorCode } from '#libs/platform/errors.js';
 import type { OutgoingHeaders } from './response-headers.js';
 
@@ -15,4 +16,22 @@ export type Ending =
 export function errorEnding(error: AppError, status: number | null, headers: IncomingHttpHeaders): Ending {
   if (status === null || status < 400) return { kind: 'error', error, status: 0, retryAfter: null };
   return { kind: 'error', error, status, retryAfter: headers['retry-after'] ?? null };
+}
+
+/** A JSON answer as a whole. */
+export interface WholeAnswer {
+  readonly status: number;
+  readonly headers: OutgoingHeaders;
+  readonly body: Buffer;
+  readonly usage: TokenUsage | null;
+  /** As the provider sent it. */
+  readonly received: Buffer;
+}
+
+/** The end of an answer that was passed on as it came. */
+export interface PassedAnswer {
+  readonly usage: TokenUsage | null;
+  /** The first events, where they tell something. */
+  readonly head: Buffer | null;
+  readonly error: ErrorCode | null;
 }

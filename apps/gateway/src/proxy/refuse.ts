@@ -2,8 +2,8 @@ import { BudgetRefusal, LimitRefusal } from '#libs/keys-budgets/index.js';
 import { AppError } from '#libs/platform/errors.js';
 import type { DataPlane } from './data-plane.js';
 import type { Exchange } from './exchange.js';
+import { budgetHeaders, limitHeaders, ownHeaders, refusedBudgetHeaders } from './response-headers.js';
 import { tellRefusal } from './tell-refusal.js';
-import { limitHeaders, ownHeaders, refusedBudgetHeaders } from './response-headers.js';
 
 /** Ends a request that made no upstream call: the error in the dialect of its route. */
 export function refuse(exchange: Exchange, plane: DataPlane, error: unknown): void {
@@ -47,6 +47,7 @@ export function answerError(
     ...rendered.headers,
     ...(verdict === null || verdict.retryAfter === null ? {} : { 'retry-after': verdict.retryAfter }),
     ...ownHeaders(exchange, plane),
+    ...budgetHeaders(exchange, plane, 0),
     ...(error instanceof LimitRefusal ? limitHeaders(exchange, error) : {}),
     ...(error instanceof BudgetRefusal ? refusedBudgetHeaders(error.state) : {}),
     'content-length': body.length,

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { BudgetState, LimitRefusal } from '#libs/keys-budgets/index.js';
-import { nanosToUsdText } from '#libs/platform/money.js';
+import { safeNanosToUsdText } from '#libs/platform/money.js';
 import type { DataPlane } from './data-plane.js';
 import type { Exchange } from './exchange.js';
 import { connectionListed } from './request-headers.js';
@@ -55,7 +55,6 @@ export function ownHeaders(exchange: Exchange, plane: DataPlane): OutgoingHeader
   if (exchange.dropped.length > 0) headers['x-smartflow-dropped'] = encodeHeader(exchange.dropped.join(','));
   if (exchange.ticket !== null)
     Object.assign(headers, exchange.endpoint.dialect.rateHeaders(exchange.ticket.state(), Date.now()));
-  if (exchange.admission !== null) Object.assign(headers, budgetHeaders(exchange, plane, 0));
   if (plane.draining) headers.connection = 'close';
   return headers;
 }
@@ -83,8 +82,8 @@ export function refusedBudgetHeaders(state: BudgetState): OutgoingHeaders {
 
 function stateHeaders({ limitNanos, resetMs, scope }: BudgetState, remainingNanos: number): OutgoingHeaders {
   return {
-    'x-smartflow-budget-remaining': nanosToUsdText(BigInt(remainingNanos)),
-    'x-smartflow-budget-limit': nanosToUsdText(BigInt(limitNanos)),
+    'x-smartflow-budget-remaining': safeNanosToUsdText(remainingNanos),
+    'x-smartflow-budget-limit': safeNanosToUsdText(limitNanos),
     'x-smartflow-budget-scope': scope,
     ...(resetMs === null ? {} : { 'x-smartflow-budget-reset': new Date(resetMs).toISOString() }),
   };

@@ -8,7 +8,7 @@ import { billAttempt } from './bill-attempt.js';
 import { AnswerCapture } from './capture.js';
 import type { ClientGoneEnd } from './client-gone.js';
 import type { DataPlane } from './data-plane.js';
-import type { AbortReason, Ending } from './ending.js';
+import type { AbortReason, Ending, PassedAnswer, WholeAnswer } from './ending.js';
 import type { Exchange } from './exchange.js';
 import { prepareAttempt } from './prepare-attempt.js';
 import type { Reading } from './read.js';
@@ -29,24 +29,6 @@ interface Failed {
   readonly usage: TokenUsage | null;
   readonly upstreamStatus: number | null;
   isBilled: boolean;
-}
-
-/** A JSON answer as a whole. */
-interface WholeAnswer {
-  readonly status: number;
-  readonly headers: OutgoingHeaders;
-  readonly body: Buffer;
-  readonly usage: TokenUsage | null;
-  /** As the provider sent it. */
-  readonly received: Buffer;
-}
-
-/** The end of an answer that was passed on as it came. */
-interface PassedAnswer {
-  readonly usage: TokenUsage | null;
-  /** The first events, where they tell something. */
-  readonly head: Buffer | null;
-  readonly error: Outcome['error'];
 }
 
 /**
@@ -189,7 +171,7 @@ export class RoutedCall implements ActiveCall {
     if (error === null) this.run.succeeded(performance.now(), usage);
     else this.run.failed(performance.now(), failureOf('late_cut'), usage);
     if (head !== null) this.#remember(head);
-    if (!this.#isDraining) this.exchange.response.end();
+    if (!this.#isDraining) this.#end(call);
     this.#settle({ usage, complete: error === null, error, sent: call.isSent });
   }
 
@@ -252,11 +234,21 @@ export class RoutedCall implements ActiveCall {
 
   // ---- the caller's side ----
 
+  #end(call: UpstreamCall): void {
+    const { response, upstreamStatus } = this.exchange;
+    if (!response.headersSent) {
+      response.writeHead(upstreamStatus ?? 200, { ...call.headers, ...budgetHeaders(this.exchange, this.plane, 0) });
+    }
+    response.end();
+  }
+
   /** Passes on what an attempt made of its answer; the status line goes with the first of it. */
   write(status: number, headers: OutgoingHeaders, bytes: Buffer): void {
     if (this.#isDraining) return;
     const { response } = this.exchange;
-    if (!response.headersSent) response.writeHead(status, headers);
+    // What the call holds of its budgets counts as taken until its answer is there as a whole.
+    if (!response.headersSent)
+      response.writeHead(status, { ...headers, ...budgetHeaders(this.exchange, this.plane, 0) });
     this.#capture?.push(bytes);
     if (!response.write(bytes)) this.#pause();
   }
@@ -270,7 +262,11 @@ export class RoutedCall implements ActiveCall {
     const usage = isBilled ? null : failed.usage;
     const sent = call.isSent && !isBilled;
     if (ending.kind === 'answer') {
-      const headers = { ...ending.headers, ...ownHeaders(exchange, this.plane) };
+      const headers = {
+        ...ending.headers,
+        ...ownHeaders(exchange, this.plane),
+        ...budgetHeaders(exchange, this.plane, freedNanos(exchange, usage, priceOf(exchange, this.plane, usage))),
+      };
       if (exchange.response.headersSent) exchange.response.end();
       else this.#writeWhole(ending.status, headers, ending.body);
       return this.#settle({ usage, complete: true, error: null, sent });

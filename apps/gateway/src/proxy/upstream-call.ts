@@ -28,7 +28,7 @@ import { SseBlocks } from './sse-blocks.js';
 import { EndsOfStream } from './stream-ends.js';
 import { wantsJsonArray } from './translate-body.js';
 import { classOfFailure, errorOfAbort, upstreamError } from './upstream-error.js';
-import type { Way } from './way.js';
+import { isDone, usageOfEnds, type Way } from './way.js';
 
 /** Answers up to this size are sent in one piece, so that one which breaks off can still become a proper error. */
 const WHOLE_LIMIT_BYTES = 1024 * 1024;
@@ -88,6 +88,11 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     return this.#mode;
   }
 
+  /** Of the answer, as the caller gets it. */
+  get headers(): OutgoingHeaders {
+    return this.#headers;
+  }
+
   /** Ends the call from our side. */
   abort(reason: AbortReason): void {
     if (this.#over || this.#abortReason !== null) return;
@@ -131,7 +136,10 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     try {
       if (this.#mode === 'whole') this.#endWhole();
       else if (this.#mode === 'events') this.#endEvents();
-      else this.#endRaw();
+      else {
+        this.#over = true;
+        this.#call.ended(this, { usage: this.#usageSoFar(), head: null, error: null });
+      }
     } catch (error) {
       this.#brokenByUs(error);
     }
@@ -140,7 +148,9 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
     if (this.#over) return;
     const reason = this.#abortReason;
-    this.#fail(reason === null ? upstreamError(error, this.#hasStatus) : errorOfAbort(reason, error));
+    this.#fail(
+      reason === null ? upstreamError(error, this.#exchange.upstreamStatus !== null) : errorOfAbort(reason, error),
+    );
   }
 
   /** An answer that cannot be read, or a fault of ours in the middle of a call: it must still end, with a row, and be seen. */
@@ -152,10 +162,6 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     if (this.#over) return;
     this.#fail(known);
     this.#controller?.abort(new Error('internal'));
-  }
-
-  get #hasStatus(): boolean {
-    return this.#exchange.upstreamStatus !== null;
   }
 
   #start(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
@@ -364,18 +370,13 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     this.#call.ended(this, { usage, head: ends.head, error: ending === 'failed' ? 'upstream_failed' : null });
   }
 
-  #endRaw(): void {
-    this.#over = true;
-    this.#call.ended(this, { usage: this.#usageSoFar(), head: null, error: null });
-  }
-
   /** The call failed or was ended: what the caller gets depends on what has been sent already. */
   #fail(error: AppError): void {
     if (this.#over) return;
     this.#over = true;
     const status = this.#exchange.upstreamStatus ?? 0;
     const ending = errorEnding(error, status, this.#upstreamHeaders);
-    const seen = { hasStatus: this.#hasStatus, hasContent: this.#hasContent, abortReason: this.#abortReason };
+    const seen = { hasStatus: status > 0, hasContent: this.#hasContent, abortReason: this.#abortReason };
     const found = status >= 400 ? classifyAnswer(this.#way.dialect.name, status, NOTHING) : classOfFailure(error, seen);
     this.#call.failed(this, this.#failure(found), this.#usageSoFar(), ending);
   }
@@ -391,8 +392,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   }
 
   #usageSoFar(): TokenUsage | null {
-    if (this.#ends === null) return null;
-    return this.#withTier(this.#way.dialect.usageOfStream(this.#way.operation, this.#ends.ends()));
+    return this.#ends === null ? null : this.#withTier(usageOfEnds(this.#way, this.#ends));
   }
 
   #withTier(usage: TokenUsage | null): TokenUsage | null {
@@ -401,7 +401,6 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
 
   /** Many clients close as soon as they have read the last event: then nothing is missing. */
   isComplete(): boolean {
-    if (this.#ends === null) return false;
-    return this.#way.dialect.endingOf(this.#way.operation, this.#ends.ends().tail) === 'done';
+    return this.#ends !== null && isDone(this.#way, this.#ends);
   }
 }
