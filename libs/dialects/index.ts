@@ -14,12 +14,8 @@ export { openai } from './openai/openai.js';
 export { withoutUsageChunk } from './openai/stream.js';
 export { addField, parseSpan, scanObject, splice, type Edit, type ScannedObject, type Span } from './scan.js';
 export type { TokenUsage } from './usage.js';
+export { withoutForeignReasoning } from './translation/foreign-reasoning.js';
+export type { Surface } from './translation/surface.js';
 export type { TargetModel } from './translation/target.js';
 export type { TranslatedStream } from './translation/translated-stream.js';
-export {
-  responsesToChat,
-  translatorFor,
-  type Surface,
-  type Translation,
-  type Translator,
-} from './translation/translator.js';
+export { responsesToChat, translatorFor, type Translation, type Translator } from './translation/translator.js';

@@ -113,8 +113,8 @@ describe('LLM-8: a stream that breaks', () => {
       '{"type":"response.output_item.added","item":{"type":"function_call"}}',
     ];
     const stream = translation(caller, provider).stream();
-    for (const text of odd) stream.push(data(text));
-    expect(stream.end().toString()).toContain('error');
+    const out = odd.map((text) => stream.push(data(text))?.toString() ?? '');
+    expect(out.join('') + stream.end().toString()).toContain('error');
     expect(stream.failure).not.toBeNull();
   });
 

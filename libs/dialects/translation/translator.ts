@@ -1,5 +1,5 @@
 import { AppError } from '#libs/platform/errors.js';
-import type { DialectName, Operation } from '../dialect.js';
+import type { DialectName } from '../dialect.js';
 import { parseSpan, scanObject } from '../scan.js';
 import { readMessageAnswer } from './anthropic/read-answer.js';
 import { readMessagesRequest } from './anthropic/read-request.js';
@@ -32,6 +32,7 @@ import { writeResponsesRequest } from './openai-responses/write-request.js';
 import { ResponseStreamWriter } from './openai-responses/write-stream.js';
 import type { ChatRequest, Json, ReplyContext } from './request-model.js';
 import type { StreamReader, StreamWriter } from './stream-writer.js';
+import type { Surface } from './surface.js';
 import { customToolsOf, type TargetModel } from './target.js';
 import { TranslatedStream } from './translated-stream.js';
 
@@ -90,12 +91,6 @@ const FORMATS: ReadonlyMap<string, Format> = new Map([
   ['gemini/generate', GENERATE],
   ['gemini/stream_generate', GENERATE],
 ]);
-
-/** A wire format: a dialect and what is asked of it. */
-export interface Surface {
-  readonly dialect: DialectName;
-  readonly operation: Operation;
-}
 
 /** One translated call. */
 export interface Translation {

@@ -1,4 +1,5 @@
-import { nested, objectsOf, parseAnswer, stringOf } from '../answers.js';
+import { badArguments, nested, objectsOf, parseAnswer, stringOf } from '../answers.js';
+import { isObject } from '../fields.js';
 import type { ReplySink } from '../answer-model.js';
 import { faultOf } from '../faults.js';
 import type { Json } from '../request-model.js';
@@ -46,6 +47,7 @@ export class GenerateStreamReader {
     if (typeof call.name === 'string') {
       this.hasCalls = true;
       this.sink.call({ id: stringOf(call.id), name: call.name, isCustom: false, signature });
+      if (!isObject(call.args ?? {})) throw badArguments(call.name);
       this.sink.args(JSON.stringify(call.args ?? {}));
       return this.sink.callEnd();
     }
