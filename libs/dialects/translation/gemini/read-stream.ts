@@ -10,7 +10,8 @@ export class GenerateStreamReader {
   private isStarted = false;
   private hasCalls = false;
   private isFinished = false;
-  isOver = false;
+  private isOver = false;
+  hasFailed = false;
 
   constructor(private readonly sink: ReplySink) {}
 
@@ -19,6 +20,7 @@ export class GenerateStreamReader {
     const chunk = parseAnswer(data);
     if (chunk.error !== undefined) {
       this.isOver = true;
+      this.hasFailed = true;
       return this.sink.fail(faultOf(chunk.error, null));
     }
     if (!this.isStarted) {
@@ -64,6 +66,7 @@ export class GenerateStreamReader {
     const finish = isBlocked ? 'content_filter' : finishOfCandidate(reason as string, this.hasCalls);
     if (finish === null) {
       this.isOver = true;
+      this.hasFailed = true;
       return this.sink.fail(failureOf(candidate));
     }
     this.isFinished = true;

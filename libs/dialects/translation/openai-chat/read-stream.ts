@@ -22,7 +22,8 @@ export class ChatStreamReader {
   private hasCalls = false;
   private hasArgs = false;
   private reason: FinishReason | null = null;
-  isOver = false;
+  private isOver = false;
+  hasFailed = false;
 
   constructor(private readonly sink: ReplySink) {}
 
@@ -130,6 +131,7 @@ export class ChatStreamReader {
 
   private fail(error: unknown): void {
     this.isOver = true;
+    this.hasFailed = true;
     this.sink.fail(faultOf(error, null));
   }
 
