@@ -39,12 +39,8 @@ export {
   type UsagePart,
   withServiceTier,
 } from './usage.js';
+export { withoutForeignReasoning } from './translation/foreign-reasoning.js';
+export type { Surface } from './translation/surface.js';
 export type { TargetModel } from './translation/target.js';
 export type { TranslatedStream } from './translation/translated-stream.js';
-export {
-  responsesToChat,
-  translatorFor,
-  type Surface,
-  type Translation,
-  type Translator,
-} from './translation/translator.js';
+export { responsesToChat, translatorFor, type Translation, type Translator } from './translation/translator.js';

@@ -74,7 +74,9 @@ describe('LLM-7: golden files', () => {
       return Buffer.concat([...out, stream.end()]).toString();
     };
     const whole = run([bytes]);
-    for (let at = 1; at < bytes.length; at++)
+    // What reads the pieces does not know who the caller is: one caller per provider is cut in two at every place.
+    const isFirst = caller === SURFACES.find((other) => other !== provider);
+    for (let at = 1; isFirst && at < bytes.length; at++)
       if (run([bytes.subarray(0, at), bytes.subarray(at)]) !== whole) throw new Error(`differs when cut at ${at}`);
     expect(run(Array.from(bytes, (_byte, i) => bytes.subarray(i, i + 1)))).toBe(whole);
   });

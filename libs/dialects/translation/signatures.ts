@@ -8,12 +8,18 @@ export interface Signature {
   readonly value: string;
 }
 
-/** `anthropic_redacted`: the `data` of a block whose text is withheld. `openai`: item id and encrypted content. */
-export type Signer = 'anthropic' | 'anthropic_redacted' | 'gemini' | 'openai';
+/**
+ * `anthropic_redacted`: the `data` of a block whose text is withheld. `openai`: item id and encrypted content. `unsigned`:
+ * reasoning of a provider that signs nothing, marked all the same, so that it is never taken for a native one.
+ */
+export type Signer = 'anthropic' | 'anthropic_redacted' | 'gemini' | 'openai' | 'unsigned';
 
-const SIGNERS: ReadonlySet<string> = new Set(['anthropic', 'anthropic_redacted', 'gemini', 'openai']);
+const SIGNERS: ReadonlySet<string> = new Set(['anthropic', 'anthropic_redacted', 'gemini', 'openai', 'unsigned']);
 /** Twelve bytes: exactly sixteen characters of base64, so that the mark can be told without decoding. */
 const MARK = Buffer.from('smartflow/1:').toString('base64');
+
+/** What every signature carried for another provider begins with. */
+export const SIGNATURE_MARK = MARK;
 
 /** The text that stands in the place of a signature of `native`'s dialect. */
 export function writeSignature(signature: Signature, native: Signer): string {
@@ -29,3 +35,6 @@ export function readSignature(text: string, native: Signer): Signature {
   const by = inner.slice(0, colon);
   return SIGNERS.has(by) ? { by: by as Signer, value: inner.slice(colon + 1) } : { by: native, value: text };
 }
+
+/** Stands where a dialect wants a signature and there is none. */
+export const UNSIGNED = writeSignature({ by: 'unsigned', value: '' }, 'anthropic');

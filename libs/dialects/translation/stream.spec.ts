@@ -113,10 +113,35 @@ describe('LLM-8: a stream that breaks', () => {
       '{"type":"response.output_item.added","item":{"type":"function_call"}}',
     ];
     const stream = translation(caller, provider).stream();
-    for (const text of odd) stream.push(data(text));
-    expect(stream.end().toString()).toContain('error');
+    const out = odd.map((text) => stream.push(data(text))?.toString() ?? '');
+    expect(out.join('') + stream.end().toString()).toContain('error');
     expect(stream.failure).not.toBeNull();
   });
+
+  it.each(pairs)('%s → %s: what the provider reports as an error is known as one', (provider, caller) => {
+    for (const one of golden(provider, 'streams').filter(({ name }) => /error|failed/.test(name))) {
+      const stream = translation(caller, provider).stream();
+      stream.push(encode(provider, one.in as unknown[]));
+      expect(stream.failure?.code).toBe('upstream_failed');
+      expect(stream.end()).toHaveLength(0);
+    }
+  });
+
+  it.each(pairs)(
+    '%s → %s: a whole answer that is none, or an error under status 200, is no answer',
+    (provider, caller) => {
+      const code = (body: string): string => {
+        try {
+          return translation(caller, provider).answer(Buffer.from(body)).toString();
+        } catch (error) {
+          return error instanceof AppError ? `${error.code}: ${error.message}` : 'not an AppError';
+        }
+      };
+      for (const body of ['', 'x', '[]', '{}', '{"choices":null}', '{"choices":[]}', '<html>'])
+        expect(code(body)).toContain('upstream_invalid');
+      expect(code('{"error":{"message":"No capacity","type":"server_error"}}')).toBe('upstream_failed: No capacity');
+    },
+  );
 
   it.each(pairs)('%s → %s: an empty stream is an error', (provider, caller) => {
     const stream = translation(caller, provider).stream();

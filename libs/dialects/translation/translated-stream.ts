@@ -29,6 +29,7 @@ export class TranslatedStream {
   push(bytes: Buffer): Buffer | null {
     if (this.isEnded) return null;
     this.guarded(() => this.splitter.push(bytes));
+    if (this.reader.hasFailed) this.endFailed();
     const out = this.writer.take();
     return out === '' ? null : Buffer.from(out);
   }
@@ -40,6 +41,7 @@ export class TranslatedStream {
       this.splitter.end();
       if (!this.reader.close()) throw new AppError('upstream_cut');
     });
+    if (this.reader.hasFailed) this.endFailed();
     this.isEnded = true;
     return Buffer.from(this.writer.take());
   }
@@ -49,6 +51,12 @@ export class TranslatedStream {
     if (this.isEnded) return Buffer.alloc(0);
     this.break(error);
     return Buffer.from(this.writer.take());
+  }
+
+  /** The provider said itself that it failed; its words are on their way to the caller. */
+  private endFailed(): void {
+    this.isEnded = true;
+    this.failure ??= new AppError('upstream_failed');
   }
 
   private guarded(step: () => void): void {

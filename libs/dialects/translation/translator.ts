@@ -1,5 +1,5 @@
 import { AppError } from '#libs/platform/errors.js';
-import type { DialectName, Operation } from '../dialect.js';
+import type { DialectName } from '../dialect.js';
 import { parseSpan, scanObject } from '../scan.js';
 import { readMessageAnswer } from './anthropic/read-answer.js';
 import { readMessagesRequest } from './anthropic/read-request.js';
@@ -10,7 +10,7 @@ import { MessageStreamWriter } from './anthropic/write-stream.js';
 import type { Answer, Fault, ReplySink } from './answer-model.js';
 import { parseAnswer } from './answers.js';
 import { withCustomCalls } from './custom-calls.js';
-import { readFault, writeFault } from './faults.js';
+import { faultOf, readFault, writeFault } from './faults.js';
 import { Dropped } from './fields.js';
 import { readGenerateAnswer } from './gemini/read-answer.js';
 import { readGenerateRequest } from './gemini/read-request.js';
@@ -32,12 +32,15 @@ import { writeResponsesRequest } from './openai-responses/write-request.js';
 import { ResponseStreamWriter } from './openai-responses/write-stream.js';
 import type { ChatRequest, Json, ReplyContext } from './request-model.js';
 import type { StreamReader, StreamWriter } from './stream-writer.js';
+import type { Surface } from './surface.js';
 import { customToolsOf, type TargetModel } from './target.js';
 import { TranslatedStream } from './translated-stream.js';
 
 /** What a wire format knows of requests and answers: four readers and writers make twelve directions. */
 interface Format {
   readonly dialect: DialectName;
+  /** An answer has at least one of these fields. */
+  readonly answerFields: readonly string[];
   readRequest(body: Json, dropped: Dropped): ChatRequest;
   writeRequest(request: ChatRequest, target: TargetModel, dropped: Dropped): Json;
   readAnswer(body: Json): Answer | Fault;
@@ -48,6 +51,7 @@ interface Format {
 
 const CHAT: Format = {
   dialect: 'openai',
+  answerFields: ['choices'],
   readRequest: readChatRequest,
   writeRequest: writeChatRequest,
   readAnswer: readChatAnswer,
@@ -57,6 +61,7 @@ const CHAT: Format = {
 };
 const RESPONSES: Format = {
   dialect: 'openai',
+  answerFields: ['output', 'status'],
   readRequest: readResponsesRequest,
   writeRequest: writeResponsesRequest,
   readAnswer: readResponseAnswer,
@@ -66,6 +71,7 @@ const RESPONSES: Format = {
 };
 const MESSAGES: Format = {
   dialect: 'anthropic',
+  answerFields: ['content'],
   readRequest: readMessagesRequest,
   writeRequest: writeMessagesRequest,
   readAnswer: readMessageAnswer,
@@ -75,6 +81,7 @@ const MESSAGES: Format = {
 };
 const GENERATE: Format = {
   dialect: 'gemini',
+  answerFields: ['candidates', 'promptFeedback'],
   readRequest: readGenerateRequest,
   writeRequest: writeGenerateRequest,
   readAnswer: readGenerateAnswer,
@@ -90,12 +97,6 @@ const FORMATS: ReadonlyMap<string, Format> = new Map([
   ['gemini/generate', GENERATE],
   ['gemini/stream_generate', GENERATE],
 ]);
-
-/** A wire format: a dialect and what is asked of it. */
-export interface Surface {
-  readonly dialect: DialectName;
-  readonly operation: Operation;
-}
 
 /** One translated call. */
 export interface Translation {
@@ -167,8 +168,19 @@ function translate(caller: Format, provider: Format, body: Buffer, target: Targe
   };
 }
 
+/** No choice and no candidate are no answer; a message or a response without content may be one. */
+function isAnswer(field: string, value: unknown): boolean {
+  if (value === undefined || value === null) return false;
+  return !(Array.isArray(value) && value.length === 0 && (field === 'choices' || field === 'candidates'));
+}
+
 function writeAnswer(caller: Format, provider: Format, context: ReplyContext, bytes: Buffer): Buffer {
   const body = parseAnswer(bytes.toString());
+  // Some servers say 200 and mean an error.
+  if (!provider.answerFields.some((name) => isAnswer(name, body[name]))) {
+    if (body.error === undefined || body.error === null) throw new AppError('upstream_invalid');
+    throw new AppError('upstream_failed', { text: faultOf(body.error, null).message });
+  }
   const read = provider.readAnswer(body);
   if (!('parts' in read)) throw new AppError('upstream_failed', { text: read.message });
   return Buffer.from(JSON.stringify(caller.writeAnswer(withCustomCalls(read, context.customTools), context)));

@@ -11,8 +11,13 @@ export interface TranslatedBody {
 }
 
 /** The Gemini caller did not ask for events: it reads a stream as a JSON array. */
-export function wantsJsonArray({ operation, query }: Pick<Exchange, 'operation' | 'query'>): boolean {
+function wantsJsonArray({ operation, query }: Pick<Exchange, 'operation' | 'query'>): boolean {
   return operation === 'stream_generate' && !/(^|&)alt=sse(&|$)/.test(query);
+}
+
+/** Content type of a translated stream. */
+export function streamTypeFor(exchange: Exchange): string {
+  return wantsJsonArray(exchange) ? 'application/json; charset=utf-8' : 'text/event-stream; charset=utf-8';
 }
 
 /**

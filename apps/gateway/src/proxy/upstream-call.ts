@@ -26,7 +26,7 @@ import type { RoutedCall } from './routed-call.js';
 import { scrub } from './scrub.js';
 import { SseBlocks } from './sse-blocks.js';
 import { EndsOfStream } from './stream-ends.js';
-import { wantsJsonArray } from './translate-body.js';
+import { streamTypeFor } from './translate-body.js';
 import { classOfFailure, errorOfAbort, upstreamError } from './upstream-error.js';
 import { isDone, usageOfEnds, type Way } from './way.js';
 
@@ -187,18 +187,14 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
       this.#blocks = new SseBlocks();
       delete this.#headers['content-length'];
       this.#outgrowth = this.#watchGrowth();
-      if (this.#translation !== null && status < 300) this.#translate(this.#translation);
+      if (this.#translation !== null && status < 300) {
+        this.#stream = this.#translation.stream();
+        this.#headers['content-type'] = streamTypeFor(exchange);
+      }
     } else if (exchange.stream && status < 300 && dialect.name === 'gemini' && this.#translation === null) {
       this.#mode = 'raw'; // Gemini streams a JSON array unless asked for SSE
     }
     if (!isEvents) this.#call.answerHasBegun();
-  }
-
-  #translate(translation: Translation): void {
-    this.#stream = translation.stream();
-    this.#headers['content-type'] = wantsJsonArray(this.#exchange)
-      ? 'application/json; charset=utf-8'
-      : 'text/event-stream; charset=utf-8';
   }
 
   #take(chunk: Buffer): void {

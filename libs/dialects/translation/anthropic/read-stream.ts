@@ -10,7 +10,8 @@ export class MessageStreamReader {
   private usage: Json = {};
   private isCallOpen = false;
   private hasArgs = false;
-  isOver = false;
+  private isOver = false;
+  hasFailed = false;
 
   constructor(private readonly sink: ReplySink) {}
 
@@ -33,6 +34,7 @@ export class MessageStreamReader {
         return this.sink.end();
       case 'error':
         this.isOver = true;
+        this.hasFailed = true;
         return this.sink.fail(faultOf(event.error, null));
       default:
         return; // ping, and what is yet to come

@@ -2,7 +2,7 @@ import { answerId, badArguments } from '../answers.js';
 import type { Answer, AnswerPart, FinishReason, Usage } from '../answer-model.js';
 import { parseArgs } from '../arguments.js';
 import type { Json, ReplyContext } from '../request-model.js';
-import { writeSignature, type Signature } from '../signatures.js';
+import { UNSIGNED, writeSignature, type Signature } from '../signatures.js';
 
 const REASONS: Readonly<Record<FinishReason, string>> = {
   stop: 'end_turn',
@@ -45,7 +45,7 @@ export function messageBlock(text: string, signature: Signature | null): Json {
   return {
     type: 'thinking',
     thinking: text,
-    signature: signature === null ? '' : writeSignature(signature, 'anthropic'),
+    signature: signature === null ? UNSIGNED : writeSignature(signature, 'anthropic'),
   };
 }
 
@@ -118,6 +118,6 @@ function appendBlocks(content: Json[], part: AnswerPart, answer: Answer, context
 /** A call has no place for a signature here: it goes to the thinking before it, or into an empty one. */
 function appendSignature(content: Json[], signature: Signature): void {
   const last = content.at(-1);
-  if (last?.type === 'thinking' && last.signature === '') last.signature = writeSignature(signature, 'anthropic');
+  if (last?.type === 'thinking' && last.signature === UNSIGNED) last.signature = writeSignature(signature, 'anthropic');
   else content.push(messageBlock('', signature));
 }

@@ -1,7 +1,7 @@
 import type { AnswerHead, Fault, FinishReason, OpenedCall, ReplySink, Usage } from '../answer-model.js';
 import { anthropicErrorBody } from '../faults.js';
 import type { Json, ReplyContext } from '../request-model.js';
-import { writeSignature, type Signature } from '../signatures.js';
+import { UNSIGNED, writeSignature, type Signature } from '../signatures.js';
 import type { StreamWriter } from '../stream-writer.js';
 import { messageBlock, messageHead, messageReason, messageUsage, NO_USAGE, wholeMessageUsage } from './write-answer.js';
 
@@ -43,7 +43,8 @@ export class MessageStreamWriter implements ReplySink, StreamWriter {
 
   thinking(text: string): void {
     // What follows a signature is another thought.
-    if (this.open !== 'thinking' || this.isSigned) this.begin('thinking', messageBlock('', null));
+    if (this.open !== 'thinking' || this.isSigned)
+      this.begin('thinking', { type: 'thinking', thinking: '', signature: '' });
     this.delta('thinking_delta', 'thinking', text);
   }
 
@@ -53,7 +54,8 @@ export class MessageStreamWriter implements ReplySink, StreamWriter {
       this.isSigned = true;
       return;
     }
-    if (this.open !== 'thinking' || this.isSigned) this.begin('thinking', messageBlock('', null));
+    if (this.open !== 'thinking' || this.isSigned)
+      this.begin('thinking', { type: 'thinking', thinking: '', signature: '' });
     this.delta('signature_delta', 'signature', writeSignature(signature, 'anthropic'));
     this.isSigned = true;
   }
@@ -117,6 +119,7 @@ export class MessageStreamWriter implements ReplySink, StreamWriter {
 
   private close(): void {
     if (this.open === 'none') return;
+    if (this.open === 'thinking' && !this.isSigned) this.delta('signature_delta', 'signature', UNSIGNED);
     this.open = 'none';
     this.out += `event: content_block_stop\ndata: {"type":"content_block_stop","index":${this.index}}\n\n`;
   }

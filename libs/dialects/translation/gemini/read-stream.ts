@@ -1,4 +1,5 @@
-import { nested, objectsOf, parseAnswer, stringOf } from '../answers.js';
+import { badArguments, nested, objectsOf, parseAnswer, stringOf } from '../answers.js';
+import { isObject } from '../fields.js';
 import type { ReplySink } from '../answer-model.js';
 import { faultOf } from '../faults.js';
 import type { Json } from '../request-model.js';
@@ -9,7 +10,8 @@ export class GenerateStreamReader {
   private isStarted = false;
   private hasCalls = false;
   private isFinished = false;
-  isOver = false;
+  private isOver = false;
+  hasFailed = false;
 
   constructor(private readonly sink: ReplySink) {}
 
@@ -18,6 +20,7 @@ export class GenerateStreamReader {
     const chunk = parseAnswer(data);
     if (chunk.error !== undefined) {
       this.isOver = true;
+      this.hasFailed = true;
       return this.sink.fail(faultOf(chunk.error, null));
     }
     if (!this.isStarted) {
@@ -46,6 +49,7 @@ export class GenerateStreamReader {
     if (typeof call.name === 'string') {
       this.hasCalls = true;
       this.sink.call({ id: stringOf(call.id), name: call.name, isCustom: false, signature });
+      if (!isObject(call.args ?? {})) throw badArguments(call.name);
       this.sink.args(JSON.stringify(call.args ?? {}));
       return this.sink.callEnd();
     }
@@ -62,6 +66,7 @@ export class GenerateStreamReader {
     const finish = isBlocked ? 'content_filter' : finishOfCandidate(reason as string, this.hasCalls);
     if (finish === null) {
       this.isOver = true;
+      this.hasFailed = true;
       return this.sink.fail(failureOf(candidate));
     }
     this.isFinished = true;

@@ -47,6 +47,9 @@ export function readChatRequest(body: Json, dropped: Dropped): ChatRequest {
     user: stringSetting(fields, 'user'),
     openAiOnly: readOpenAiOnly(fields),
   };
+  // Padding of chunks against eavesdroppers; translated streams have none.
+  streamOptions?.raw('include_obfuscation');
+  streamOptions?.rest();
   fields.raw('max_tokens'); // the older name, when both are sent
   fields.drop('logprobs', false);
   fields.rest();
@@ -152,6 +155,12 @@ function readUserPart(part: Fields): TextPart | MediaPart {
   const cache = cacheOf(part);
   part.drop('prompt_cache_breakpoint');
   part.rest();
+  const read = readMedia(type, inner, cache);
+  inner.rest();
+  return read;
+}
+
+function readMedia(type: string, inner: Fields, cache: Json | null): MediaPart {
   if (type === 'image_url') {
     const at = inner.place('url');
     return media('image', sourceOfUrl(inner.requiredString('url'), at), at, { detail: inner.string('detail'), cache });
@@ -344,11 +353,13 @@ function readFormat(fields: Fields): Setting<AnswerFormat> | null {
 export function readSchema(fields: Fields): AnswerFormat {
   const schema = fields.jsonObject('schema');
   if (schema === null) throw refuse(fields.place('schema'), `"${fields.place('schema')}" is missing.`);
-  return {
+  const format: AnswerFormat = {
     kind: 'schema',
     schema,
     name: fields.string('name'),
     description: fields.string('description'),
     isStrict: fields.bool('strict'),
   };
+  fields.rest();
+  return format;
 }

@@ -18,10 +18,12 @@ export class ChatStreamReader {
   private isStarted = false;
   private liveIndex: number | null = null;
   private readonly waiting: Waiting[] = [];
+  private readonly late: { kind: 'thinking' | 'text' | 'refusal'; text: string }[] = [];
   private hasCalls = false;
   private hasArgs = false;
   private reason: FinishReason | null = null;
-  isOver = false;
+  private isOver = false;
+  hasFailed = false;
 
   constructor(private readonly sink: ReplySink) {}
 
@@ -60,15 +62,21 @@ export class ChatStreamReader {
     if (typeof choice.index === 'number' && choice.index !== 0) return;
     const delta = nested(choice.delta);
     const thinking = delta.reasoning_content ?? delta.reasoning;
-    if (typeof thinking === 'string' && thinking !== '') this.sink.thinking(thinking);
-    if (typeof delta.content === 'string' && delta.content !== '') this.sink.text(delta.content);
-    if (typeof delta.refusal === 'string' && delta.refusal !== '') this.sink.refusal(delta.refusal);
+    if (typeof thinking === 'string' && thinking !== '') this.say('thinking', thinking);
+    if (typeof delta.content === 'string' && delta.content !== '') this.say('text', delta.content);
+    if (typeof delta.refusal === 'string' && delta.refusal !== '') this.say('refusal', delta.refusal);
     if (delta.tool_calls !== undefined && delta.tool_calls !== null)
       objectsOf(delta.tool_calls).forEach((call) => this.callDelta(call));
     const reason = choice.finish_reason;
     if (typeof reason !== 'string' || this.reason !== null) return;
     if (reason === 'error') return this.fail(chunkError(choice));
     this.finish(reason);
+  }
+
+  /** What is said while a call is open waits for its end, too. */
+  private say(kind: 'thinking' | 'text' | 'refusal', text: string): void {
+    if (this.liveIndex === null) this.sink[kind](text);
+    else this.late.push({ kind, text });
   }
 
   private callDelta(call: Json): void {
@@ -115,6 +123,7 @@ export class ChatStreamReader {
       this.callEnd();
     }
     this.liveIndex = null;
+    for (const { kind, text } of this.late.splice(0)) this.sink[kind](text);
     const read = finishOfChat(reason);
     this.reason = read === 'stop' && this.hasCalls ? 'tool_calls' : read;
     this.sink.finish(this.reason, null);
@@ -122,6 +131,7 @@ export class ChatStreamReader {
 
   private fail(error: unknown): void {
     this.isOver = true;
+    this.hasFailed = true;
     this.sink.fail(faultOf(error, null));
   }
 

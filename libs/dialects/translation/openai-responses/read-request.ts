@@ -43,6 +43,8 @@ export function readResponsesRequest(body: Json, dropped: Dropped): ChatRequest 
       ...(textConfig?.has('verbosity') ? { verbosity: textConfig.raw('verbosity') } : {}),
     },
   };
+  streamOptions?.raw('include_obfuscation');
+  streamOptions?.rest();
   fields.drop('truncation', 'disabled');
   fields.drop('max_tool_calls');
   dropIncludes(fields);

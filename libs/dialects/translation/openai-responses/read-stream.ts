@@ -10,7 +10,8 @@ export class ResponseStreamReader {
   private isCallOpen = false;
   private hasArgs = false;
   private hasSummary = false;
-  isOver = false;
+  private isOver = false;
+  hasFailed = false;
 
   constructor(private readonly sink: ReplySink) {}
 
@@ -99,6 +100,7 @@ export class ResponseStreamReader {
 
   private fail(error: unknown): void {
     this.isOver = true;
+    this.hasFailed = true;
     this.sink.fail(faultOf(error, null));
   }
 }

@@ -1,7 +1,7 @@
 import { answerId } from '../answers.js';
 import type { Answer, AnswerHead, AnswerPart, FinishReason, Usage } from '../answer-model.js';
 import type { Json, ReplyContext } from '../request-model.js';
-import { writeSignature, type Signature } from '../signatures.js';
+import { UNSIGNED, writeSignature, type Signature } from '../signatures.js';
 
 /** What a Responses answer repeats of its request. */
 const ECHOED: readonly string[] = [
@@ -92,7 +92,7 @@ export function reasoningItem(id: string, text: string, signature: Signature | n
     id: native?.id ?? id,
     type: 'reasoning',
     summary: text === '' ? [] : [{ type: 'summary_text', text }],
-    ...(signature === null ? {} : { encrypted_content: native?.encrypted ?? writeSignature(signature, 'openai') }),
+    encrypted_content: signature === null ? UNSIGNED : (native?.encrypted ?? writeSignature(signature, 'openai')),
   };
 }
 
@@ -121,7 +121,7 @@ export function writeResponseAnswer(answer: Answer, context: ReplyContext): Json
 /** A call has no place for a signature here: it goes to the reasoning before it, or into an empty item. */
 function appendSignature(output: Json[], signature: Signature, id: string): void {
   const last = output.at(-1);
-  if (last?.type === 'reasoning' && last.encrypted_content === undefined)
+  if (last?.type === 'reasoning' && last.encrypted_content === UNSIGNED)
     last.encrypted_content = writeSignature(signature, 'openai');
   else output.push(reasoningItem(id, '', signature));
 }

@@ -174,7 +174,10 @@ export class ResponseStreamWriter implements ReplySink, StreamWriter {
 
   private item(status: string, isEmpty: boolean): Json {
     const open = this.open as OpenItem;
-    if (open.kind === 'thinking') return { ...reasoningItem(open.id, open.text, open.signature), id: open.id };
+    if (open.kind === 'thinking')
+      return isEmpty
+        ? { id: open.id, type: 'reasoning', summary: [] }
+        : { ...reasoningItem(open.id, open.text, open.signature), id: open.id };
     if (open.kind === 'call') return { ...callItem('', { ...open.call, args: open.text }, status), id: open.id };
     return messageItem(open.id, isEmpty ? [] : [this.part(open.text)], status);
   }
