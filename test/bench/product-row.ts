@@ -14,12 +14,14 @@ export interface ProductRowOptions {
   readonly silentStreams: boolean;
   /** What the key of the row is charged to; large enough never to end. Default: nothing. */
   readonly budgets?: 'one' | 'six' | 'six strict';
+  /** The model is the first step of a chain of two. */
+  readonly chain?: boolean;
 }
 
 /** The price makes each call go through the whole of pricing. */
 function config(
   upstreamPort: number,
-  { archive, silentStreams, budgets }: ProductRowOptions,
+  { archive, silentStreams, budgets, chain = false }: ProductRowOptions,
 ): Readonly<Record<string, unknown>> {
   return {
     ...(budgets === undefined ? {} : payers(budgets)),
@@ -34,7 +36,8 @@ function config(
         ...(silentStreams ? { timeouts: { idle_ms: HOUR_MS, total_ms: HOUR_MS } } : {}),
       },
     },
-    models: { [BENCH_MODEL]: { target: `bench/${BENCH_MODEL}` } },
+    models: { [BENCH_MODEL]: { target: `bench/${BENCH_MODEL}`, ...(chain ? { chain: 'second' } : {}) } },
+    ...(chain ? { fallback_chains: { second: { steps: [{ targets: [{ model: 'bench/second' }] }] } } } : {}),
     prices: { [`bench/${BENCH_MODEL}`]: { input: 1.25, output: 10, cached_input: 0.125 } },
   };
 }

@@ -74,6 +74,9 @@ const LINES: readonly Line[] = [
   ratioLine('features off ÷ bare relay, per stream chunk', 'sse', 'off', 'd', null),
   ratioLine('governed ÷ bare relay, per stream chunk', 'sse', 'governed', 'd', 1.15),
   ratioLine('governed with archive ÷ governed, per stream chunk', 'sse', 'archive', 'governed', null),
+  ratioLine('chain of two ÷ governed, 1 KB', '1KB', 'chain', 'governed', 1.05),
+  ratioLine('chain of two ÷ governed, 20 KB', '20KB', 'chain', 'governed', 1.05),
+  ratioLine('chain of two ÷ governed, per stream chunk', 'sse', 'chain', 'governed', 1.05),
   ratioLine('short calls with open streams ÷ without, 1 KB', '1KB', 'crowded', 'governed', 1.15),
   { name: 'memory of an idle open stream', goal: 35, unit: ' KB', of: ({ idleKib }) => idleKib.get('crowded') ?? null },
   {
@@ -132,6 +135,7 @@ export function renderResults(
     '| stage | µs |',
     '| --- | --- |',
     ...stages.map(({ stage, micros }) => `| ${stage} | ${micros.toFixed(2)} |`),
+    ...translatedLine(stages),
     '',
   ].join('\n');
 }
@@ -186,4 +190,15 @@ function absolute(sets: readonly SetResult[]): string[] {
     `| --- |${' --- |'.repeat(loads.length)}`,
     ...rows.map((row) => `| ${row} | ${loads.map((load) => cell(load, row)).join(' | ')} |`),
   ];
+}
+
+const EVENT = '8 one event of a stream';
+/** What translating adds to a chunk: with what a relayed one costs in all (row `governed`), at most three times that. */
+function translatedLine(stages: readonly StagePrice[]): string[] {
+  const microsOf = (name: string): number => stages.find(({ stage }) => stage === name)?.micros ?? NaN;
+  const relayed = microsOf(EVENT);
+  const translated = microsOf(`${EVENT}, translated`);
+  return Number.isNaN(relayed + translated)
+    ? []
+    : ['', `A translated event takes ${(translated - relayed).toFixed(2)} µs more than a relayed one.`];
 }

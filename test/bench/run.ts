@@ -22,6 +22,7 @@ const ONLY: Partial<Record<RowName, readonly string[]>> = {
   budget: ['1KB'],
   budgets: ['1KB', '20KB'],
   strict: ['1KB'],
+  chain: ['1KB', '20KB', 'sse'],
   archive: ['1KB', '20KB', 'sse'],
   crowded: ['1KB'],
 };

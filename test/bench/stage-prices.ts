@@ -7,7 +7,8 @@ import { compileKeys, type Admission } from '#libs/keys-budgets/index.js';
 import { NO_LIMITS } from '#libs/platform/config.js';
 import { Secret } from '#libs/platform/secret.js';
 import { RegistryState } from '#libs/registry/index.js';
-import { withoutUsageChunk } from '#libs/dialects/index.js';
+import type { RoutePlan } from '#libs/routing/index.js';
+import { translatorFor, withoutUsageChunk, type Translator } from '#libs/dialects/index.js';
 import { authenticate } from '../../apps/gateway/src/proxy/authenticate.js';
 import { authorize } from '../../apps/gateway/src/proxy/authorize.js';
 import { resolve } from '../../apps/gateway/src/proxy/resolve.js';
@@ -138,6 +139,17 @@ const piece = streamAnswer().pieces[1] as Buffer;
 const event = piece.subarray(piece.indexOf('\n') + 1, -2);
 const blocks = new SseBlocks();
 const ends = new EndsOfStream(false);
+const translatedStream = (
+  translatorFor({ dialect: 'anthropic', operation: 'messages' }, { dialect: 'openai', operation: 'chat' }) as Translator
+)
+  .request(Buffer.from('{"model":"m","max_tokens":9,"stream":true,"messages":[{"role":"user","content":"hi"}]}'), {
+    model: 'm',
+    requestId: 'r',
+    createdAtSeconds: 0,
+  })
+  .stream();
+const plan = small.plan as RoutePlan;
+const context = { startedMs: 0, affinityKey: null, pinned: null, callerCredential: false, canServe: null };
 
 const STAGES: readonly (readonly [string, () => unknown])[] = [
   ['exchange (id, clock)', () => new Exchange(endpoint, small.request, small.response, small.received, plane.snapshot)],
@@ -161,6 +173,22 @@ const STAGES: readonly (readonly [string, () => unknown])[] = [
       const block = blocks.push(event) as Buffer;
       ends.push(block);
       return withoutUsageChunk(block);
+    },
+  ],
+  [
+    '8 one event of a stream, translated',
+    () => {
+      const block = blocks.push(event) as Buffer;
+      ends.push(block);
+      return translatedStream.push(block);
+    },
+  ],
+  [
+    '8 plan and first target',
+    () => {
+      const run = plane.router.route(plan, context);
+      run.next(performance.now());
+      return run.succeeded(performance.now());
     },
   ],
   ['10 price', () => priceOf(small, plane, used)],

@@ -228,11 +228,21 @@ describe('what goes wrong at Bedrock', () => {
     await eventually('the reason in the log', 3000, () => (/ENOENT/.test(running.product.logs()) ? true : null));
   });
 
-  it('LLM-5: operations and dialects Bedrock does not have are refused before any call', async () => {
+  it('LLM-5: operations Bedrock does not have are refused before any call', async () => {
     expect((await failure(client.messages.countTokens({ model: 'claude-bedrock', messages }))).status).toBe(400);
-    const chat = await post(running.product, '/v1/chat/completions', { model: 'claude-bedrock', messages });
-    expect(chat.status).toBe(400);
+    const embed = await post(running.product, '/v1/embeddings', { model: 'claude-bedrock', input: 'hi' });
+    expect(embed.status).toBe(400);
     expect(running.bedrock.requests).toHaveLength(0);
+  });
+
+  it('LLM-7: an OpenAI-shaped call reaches Claude on Bedrock', async () => {
+    const chat = await post(running.product, '/v1/chat/completions', { model: 'claude-bedrock', messages });
+    expect(chat.status).toBe(200);
+    expect(await chat.json()).toMatchObject({
+      object: 'chat.completion',
+      choices: [{ message: { role: 'assistant' } }],
+    });
+    expect(running.bedrock.requests).toHaveLength(1);
   });
 
   it('LLM-5: a body that names betas wrongly is the caller’s mistake', async () => {

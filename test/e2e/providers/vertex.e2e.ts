@@ -129,20 +129,21 @@ describe('the Google SDK calls Gemini on Vertex', () => {
     expect(modelCalls().every((request) => request.header('x-goog-api-key') === undefined)).toBe(true);
   });
 
-  it('LLM-5: each model is listed and served in its own dialect only', async () => {
+  it('LLM-5, LLM-7: each model is called in its own dialect, and reached from every other', async () => {
     const idsAt = async (path: string): Promise<string> => {
       const answer = await fetch(running.product.url + path, {
         headers: { authorization: `Bearer ${running.product.key}` },
       });
       return answer.text();
     };
-    expect(await idsAt('/anthropic/v1/models')).toMatch(/claude-vertex/);
-    expect(await idsAt('/anthropic/v1/models')).not.toMatch(/gemini-vertex/);
-    expect(await idsAt('/gemini/v1beta/models')).toMatch(/gemini-vertex/);
-    expect(await idsAt('/gemini/v1beta/models')).not.toMatch(/claude-vertex/);
-    const wrong = await post(running.product, '/anthropic/v1/messages', { ...ask, model: 'gemini-vertex' });
-    expect(wrong.status).toBe(400);
-    expect(await wrong.text()).toContain('speaks gemini');
+    for (const path of ['/anthropic/v1/models', '/gemini/v1beta/models']) {
+      expect(await idsAt(path)).toMatch(/claude-vertex/);
+      expect(await idsAt(path)).toMatch(/gemini-vertex/);
+    }
+    const answer = await post(running.product, '/anthropic/v1/messages', { ...ask, model: 'gemini-vertex' });
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toMatchObject({ type: 'message', role: 'assistant' });
+    expect(modelCalls().at(-1)?.target).toBe(`${MODELS}/google/models/gemini-2.5-pro:generateContent`);
   });
 });
 

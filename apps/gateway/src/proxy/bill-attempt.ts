@@ -19,7 +19,7 @@ export interface FailedAttempt {
 
 /**
  * What a failed attempt cost, or may have cost, becomes a row of its own with money of its own, before the next attempt
- * begins: the money set aside for the request is for that one (ADR 0009). An attempt that cost nothing leaves no row; the
+ * begins: the money set aside for the request is for that one (ADR 0010). An attempt that cost nothing leaves no row; the
  * request's says how many there were.
  *
  * @returns false when no budget has the money or it cannot be booked: there must be no further attempt

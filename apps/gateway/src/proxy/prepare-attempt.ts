@@ -1,4 +1,4 @@
-import type { Translation } from '#libs/dialects/index.js';
+import { withoutForeignReasoning, type Translation } from '#libs/dialects/index.js';
 import { AppError } from '#libs/platform/errors.js';
 import type { Attempt } from '#libs/routing/index.js';
 import type { Exchange } from './exchange.js';
@@ -8,7 +8,7 @@ import { prepareBody } from './prepare.js';
 import type { Reading } from './read.js';
 import type { Sending } from './send.js';
 import { translatedBody, withMaximum } from './translate-body.js';
-import { wayTo, type Way } from './way.js';
+import { surfaceOf, wayTo, type Way } from './way.js';
 
 /** An attempt as it goes out, and how its answer is read. */
 export interface PreparedAttempt {
@@ -40,7 +40,7 @@ export function prepareAttempt(exchange: Exchange, reading: Reading, attempt: At
       : [...new Set([...exchange.droppedByReading, ...translated.translation.dropped])];
   const body =
     translated === null
-      ? prepareBody(exchange, reading, target, exchange.maxTokens)
+      ? withoutForeignReasoning(surfaceOf(way), prepareBody(exchange, reading, target, exchange.maxTokens))
       : withMaximum(translated, way, target, exchange.maxTokens);
   return {
     way,

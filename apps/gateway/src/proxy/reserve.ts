@@ -15,7 +15,7 @@ const NOTHING: Amounts = { minNanos: 0, wantNanos: 0 };
 /**
  * Part of stage 7: money for the most that the call may cost at the dearest of its targets, in all its budgets or in none
  * (KEY-4), and its intent on the disk (KEY-6): nothing may be sent upstream before. Retries and fallbacks share it
- * (ADR 0009). A call without budgets has its intent all the same, and no estimate.
+ * (ADR 0010). A call without budgets has its intent all the same, and no estimate.
  * Rejects with `BudgetRefusal`, or AppError `store_unavailable`, `model_unpriced`, `cost_unbounded`.
  */
 export async function reserve(exchange: Exchange, reading: Reading, key: KeyRecord, plane: DataPlane): Promise<void> {

@@ -36,7 +36,6 @@ const WHOLE_LIMIT_BYTES = 1024 * 1024;
 const TRANSLATED_LIMIT_BYTES = 16 * 1024 * 1024;
 /** Events that open a stream without content; beyond this they are passed on as they come. */
 const HELD_LIMIT_BYTES = 64 * 1024;
-const NOTHING = Buffer.alloc(0);
 
 /** How the answer is passed on. `whole`: collected, then sent. `events`: whole SSE events. `raw`: bytes as they come. */
 type Mode = 'whole' | 'events' | 'raw';
@@ -97,8 +96,8 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   abort(reason: AbortReason): void {
     if (this.#over || this.#abortReason !== null) return;
     this.#abortReason = reason;
+    this.#controller?.abort(new Error(reason));
     if (this.#controller === null) this.#fail(errorOfAbort(reason));
-    else this.#controller.abort(new Error(reason));
   }
 
   pause(): void {
@@ -208,9 +207,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
       this.#sendRaw(chunk);
     } else {
       this.#hold(chunk);
-      if (this.#translation !== null && this.#partsBytes > TRANSLATED_LIMIT_BYTES)
-        throw new AppError('upstream_invalid');
-      if (this.#translation === null && this.#partsBytes > WHOLE_LIMIT_BYTES) this.#becomeRaw();
+      if (this.#partsBytes > WHOLE_LIMIT_BYTES) this.#becomeRaw();
     }
   }
 
@@ -303,9 +300,10 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     this.#send(chunk);
   }
 
-  /** The answer is too large to be held: from here on its bytes go out as they come. */
+  /** The answer is too large to be held: its bytes go out as they come, unless they must be translated as a whole. */
   #becomeRaw(): void {
-    if (!looksLikeJson(this.#parts[0] as Buffer)) throw new AppError('upstream_invalid');
+    if (this.#translation !== null && this.#partsBytes < TRANSLATED_LIMIT_BYTES) return;
+    if (this.#translation !== null || !looksLikeJson(this.#parts[0] as Buffer)) throw new AppError('upstream_invalid');
     this.#mode = 'raw';
     for (const part of this.#takeHeld()) this.#sendRaw(part);
   }
@@ -373,7 +371,8 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     const status = this.#exchange.upstreamStatus ?? 0;
     const ending = errorEnding(error, status, this.#upstreamHeaders);
     const seen = { hasStatus: status > 0, hasContent: this.#hasContent, abortReason: this.#abortReason };
-    const found = status >= 400 ? classifyAnswer(this.#way.dialect.name, status, NOTHING) : classOfFailure(error, seen);
+    const found =
+      status >= 400 ? classifyAnswer(this.#way.dialect.name, status, Buffer.alloc(0)) : classOfFailure(error, seen);
     this.#call.failed(this, this.#failure(found), this.#usageSoFar(), ending);
   }
 

@@ -5,6 +5,7 @@ import {
   translatorFor,
   type Dialect,
   type Operation,
+  type Surface,
   type TokenUsage,
   type Translator,
 } from '#libs/dialects/index.js';
@@ -64,6 +65,11 @@ export function wayTo({ operation, stream }: Pick<Exchange, 'operation' | 'strea
     if (way !== null) return way;
   }
   return null;
+}
+
+/** The wire format of a way. */
+export function surfaceOf({ dialect, operation }: Way): Surface {
+  return { dialect: dialect.name, operation };
 }
 
 function translated(from: Operation, to: Operation): Way | null {
