@@ -323,6 +323,19 @@ describe('RouteRun, whatever happens', () => {
     }
   });
 
+  it('RTE-3: a target that is passed over counts as no attempt, is not blamed and not asked again', () => {
+    const bench = routingBench({ one: { steps: [step('a/small'), step('b/small')] } }, { random });
+    const run = start(bench, 'one');
+    const passed = run.next(bench.clock.ms);
+    run.passedOver();
+    const second = run.next(bench.clock.ms);
+    expect([passed?.target.id, second?.target.id, second?.number]).toEqual(['a/small', 'b/small', 1]);
+    run.passedOver();
+    expect(run.next(bench.clock.ms)).toBeNull();
+    expect(run.attempts).toEqual([]);
+    for (const state of bench.router.health.states()) expect([state.inFlight, state.breaker]).toEqual([0, 'closed']);
+  });
+
   it('RTE-3: mistakes of callers, refusals of ours and callers that leave never open a breaker', () => {
     const blameless = FAILURE_CLASSES.filter((name) => ERROR_MATRIX[name].blame === 'none');
     expect(blameless).toEqual(['invalid_request', 'context_length', 'content_refusal', 'own_refusal', 'caller_left']);

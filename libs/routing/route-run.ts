@@ -174,8 +174,10 @@ export class RouteRun {
    * what the request holds). Says nothing about the target, and counts as no attempt.
    */
   passedOver(): void {
-    const attempt = this.#end(0, null);
+    const attempt = this.#end(this.#current?.startedMs ?? 0, null);
     if (attempt === null) return;
+    // Was it to be tried out, another call may do that.
+    attempt.target.state.bad(attempt.startedMs, failureOf('own_refusal'));
     this.attempts.pop();
     this.#spent = new Set(this.#spent).add(attempt.target);
   }

@@ -25,7 +25,10 @@ const toSecond = { steps: [{ targets: [{ model: 'second/well' }] }] };
 let running: RoutedProduct;
 beforeAll(async () => {
   running = await startRouted(['named', 'budget', 'unknown'], () => ({
-    models: { fast: { target: 'first/behind', chain: 'backup' } },
+    models: {
+      fast: { target: 'first/behind', chain: 'backup' },
+      busy: { target: 'first/busy', limits: { rpm: 1 } },
+    },
     teams: { core: { chain: 'backup' } },
     keys: [
       { name: 'team', key: TEAM_KEY, team: 'core' },
@@ -44,6 +47,7 @@ beforeAll(async () => {
         steps: [{ targets: [{ model: 'first/going-on' }] }, { targets: [{ model: 'second/well' }] }],
         retry: { after_content: 'next' },
       },
+      to_busy: { steps: [{ targets: [{ model: 'busy' }] }, { targets: [{ model: 'second/well' }] }] },
       stored: { steps: [{ targets: [{ model: 'first/stored' }, { model: 'second/stored' }] }], affinity: 'none' },
       mixed: { steps: [{ targets: [{ model: 'first/mixed' }] }, { targets: [{ model: 'claude/claude-sonnet-5' }] }] },
       limited: { steps: [{ targets: [{ model: 'first/limited' }] }, { targets: [{ model: 'second/well' }] }] },
@@ -169,6 +173,13 @@ describe('RTE-3: what goes with a chain', () => {
     let text = '';
     for await (const part of stream) text += part.choices[0]?.delta.content ?? '';
     expect(text).toBe('half and all');
+  });
+
+  it('a target whose own limit is full is passed over, and is not blamed', async () => {
+    running.upstream.respond({ model: 'busy' }, says('first'));
+    expect((await ask('to_busy')).text).toBe('first');
+    const { text, headers } = await ask('to_busy');
+    expect([text, headers.get('x-smartflow-attempts')]).toEqual(['second', '1']);
   });
 
   it('a Responses call goes on where its answer was made', async () => {

@@ -29,6 +29,7 @@ export function prepareAttempt(exchange: Exchange, reading: Reading, attempt: At
   exchange.target = target;
   exchange.way = way;
   exchange.upstreamStatus = null;
+  exchange.firstByteMs = null;
   if (way === null) {
     throw new AppError('wrong_dialect', { text: 'The provider of this model does not offer this operation.' });
   }

@@ -89,12 +89,18 @@ export class RoutedCall implements ActiveCall {
         if (this.#tryMake(attempt)) return;
       } else {
         void admitted.then(
-          () => this.#over || this.#tryMake(attempt) || this.#next(),
-          (error: unknown) => this.#passOver(error) || this.#next(),
+          () => this.#begin(attempt) || this.#next(),
+          (error: unknown) => this.#over || this.#passOver(error) || this.#next(),
         );
         return;
       }
     }
+  }
+
+  /** Once the limits of its target have room. True: nothing more is to be done. */
+  #begin(attempt: Attempt): boolean {
+    if (this.#over) this.exchange.targetTicket?.cancel(); // the caller left meanwhile
+    return this.#over || this.#tryMake(attempt);
   }
 
   /** Whether the attempt is under way; else its target cannot be asked, and the next one may. */

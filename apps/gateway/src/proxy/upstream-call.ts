@@ -87,7 +87,6 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     return this.#mode;
   }
 
-  /** Of the answer, as the caller gets it. */
   get headers(): OutgoingHeaders {
     return this.#headers;
   }
