@@ -147,13 +147,17 @@ export function checkFileChains(file: unknown, providers: readonly string[], fin
       findings.fault(['fallback_chains', name, ...(path[0] === 'name' ? [] : path)], message),
     );
   }
-  for (const [name, model] of entriesOf(file, 'models')) {
-    const chain = textOf(model, 'chain');
-    if (chain !== undefined && !chains.has(chain)) {
-      findings.warning(
-        ['models', name, 'chain'],
-        'is no chain of this file: it counts once the API has made one of that name',
-      );
-    }
+  for (const [path, owner] of whoNameChains(file)) {
+    const chain = textOf(owner, 'chain');
+    if (chain === undefined || chains.has(chain)) continue;
+    findings.warning([...path, 'chain'], 'is no chain of this file: it counts once the API has made one of that name');
   }
+}
+
+/** Whatever a chain can stand behind, with its path. */
+function* whoNameChains(file: unknown): Iterable<readonly [Path, unknown]> {
+  for (const section of ['models', 'teams']) {
+    for (const [name, owner] of entriesOf(file, section)) yield [[section, name], owner];
+  }
+  for (const [index, key] of listOf(file, 'keys').entries()) yield [['keys', index], key];
 }
