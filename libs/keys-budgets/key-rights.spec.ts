@@ -39,6 +39,8 @@ describe('rights of a role', () => {
     const faults = faultsOfRights(rights, { models: ['gpt-5', '*', 'claude-*'], routes: ['/v1/chat/*'] });
     expect(faults.map(({ path }) => path)).toEqual(['models[1]', 'models[2]']);
     expect(faultsOfRights(rights, { name: 'x' })).toEqual([]);
+    expect(faultsOfRights(rights, { chain: 'resilient' }).map(({ path }) => path)).toEqual(['chain']);
+    expect(faultsOfRights(rights, { chain: null })).toEqual([]);
   });
 });
 

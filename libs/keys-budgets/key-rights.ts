@@ -37,5 +37,10 @@ export function faultsOfRights(rights: KeyRights, settings: Partial<KeySettings>
       }
     }
   }
+  // Who may use a chain may be served by each of its targets.
+  const { chain = null } = settings;
+  if (chain !== null && !covers(rights.models, [chain])) {
+    faults.push({ path: 'chain', message: 'goes beyond what your own role may give' });
+  }
   return faults;
 }

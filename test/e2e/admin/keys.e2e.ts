@@ -40,6 +40,7 @@ describe('/api/keys', () => {
       limits: { rpm: 600, tpm: null, max_parallel: 4 },
       expires_at: '2099-01-31T12:00:00+02:00',
       metadata: { owner: 'ada', 'cost.center': '42' },
+      chain: 'resilient',
     };
     const made = await gateway.call('POST', '/api/keys', { body: wish });
     expect(made.status).toBe(201);

@@ -44,6 +44,7 @@ describe('organisations, teams, users, apps and tags', () => {
         id: expect.stringMatching(new RegExp(`^${kind}_[0-9a-f-]{36}$`)),
         budgets: [{ ...wish.budgets[0], week_start: null, warn_at: [] }],
         limits: { rpm: 60, tpm: null, max_parallel: null },
+        chain: null,
         source: 'api',
         version: expect.any(Number),
         created_at: expect.any(String),
