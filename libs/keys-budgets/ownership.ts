@@ -24,8 +24,11 @@ export interface OwnedBudget extends BudgetDefinition {
   readonly warnAt: readonly number[];
 }
 
-/** The owners a key names and that exist, the most specific first. A name without an owner has no say. */
-export function ownersOf(owners: OwnerIndex, key: OwnedKey): readonly Owner[] {
+/** The owners a key names and that exist, the most specific first. Without one of its owners a key is not used: `problemOf`. */
+export function ownersOf(
+  owners: OwnerIndex,
+  key: Pick<OwnedKey, 'orgId' | 'team' | 'user' | 'app' | 'tags'>,
+): readonly Owner[] {
   const named = [
     key.user === null ? null : owners.find(key.orgId, 'user', key.user),
     key.app === null ? null : owners.find(key.orgId, 'app', key.app),

@@ -186,17 +186,43 @@ describe('organisations, teams, users, apps and tags', () => {
     expect([cascaded.status, cascaded.json.code]).toEqual([409, 'file_owned']);
   });
 
-  it('a tag has budgets and nothing else, and can always go', async () => {
+  it('KEY-2: a key whose team does not exist is refused until it does, and says so', async () => {
+    const name = 'yet-to-come';
+    const { json: team } = await call('POST', '/api/teams', { body: { name } });
+    const key = 'another-key-of-the-file-0123456789';
+    expect(await models(key)).toBe(200);
+    expect((await call('GET', '/api/keys/key_file_late')).json.problem).toBeNull();
+    gateway.configure({ ...DECLARED, keys: [...DECLARED.keys, { name: 'late', key, team: 'never' }] });
+    const refused = await eventually('the key is refused', 10_000, async () => {
+      const answer = await fetch(`${gateway.url}/v1/models`, { headers: { authorization: `Bearer ${key}` } });
+      const text = await answer.text();
+      return answer.status === 200 ? null : { status: answer.status, text };
+    });
+    expect([refused.status, JSON.parse(refused.text)]).toEqual([403, expect.anything()]);
+    expect(team.name).toBe(name);
+  });
+
+  it('KEY-2: a tag with a hard budget is not deleted under keys, unless they are blocked with it', async () => {
+    await call('POST', '/api/tags', { body: { name: 'capped', budgets: [{ limit_usd: 5, period: 'weekly' }] } });
+    const { json: key } = await call('POST', '/api/keys', { body: { name: 'capped-key', tags: ['capped'] } });
+    const refused = await call('DELETE', '/api/tags/capped');
+    expect([refused.status, refused.json.detail]).toEqual([409, expect.stringContaining('One key belongs to this tag')]);
+    expect((await call('DELETE', '/api/tags/capped?cascade=block')).json).toEqual({ blocked_keys: 1 });
+    expect(await models(key.key)).toBe(401);
+    expect((await call('GET', '/api/tags/capped')).status).toBe(404);
+  });
+
+  it('a tag has budgets and nothing else, and can go when they are soft', async () => {
     for (const field of ['models', 'limits']) {
       const wish = { name: 'labelled', [field]: field === 'models' ? ['a'] : { rpm: 1 } };
       const answer = await call('POST', '/api/tags', { body: wish });
       expect([answer.status, paths(answer)]).toEqual([400, [field]]);
     }
     const made = await call('POST', '/api/tags', {
-      body: { name: 'labelled', budgets: [{ limit_usd: 5, period: 'weekly', week_start: 7 }] },
+      body: { name: 'labelled', budgets: [{ limit_usd: 5, period: 'weekly', week_start: 7, mode: 'soft' }] },
     });
     expect(made.json.budgets).toEqual([
-      { limit_usd: 5, period: 'weekly', time_zone: null, week_start: 'sunday', mode: 'clamp', warn_at: [] },
+      { limit_usd: 5, period: 'weekly', time_zone: null, week_start: 'sunday', mode: 'soft', warn_at: [] },
     ]);
     await call('POST', '/api/keys', { body: { name: 'tagged', tags: ['labelled'] } });
     expect((await call('DELETE', '/api/tags/labelled')).status).toBe(200);
