@@ -92,7 +92,8 @@ export function definitionOf(budget: BudgetConfig, owner: BudgetOwner, org: OrgS
 
 /**
  * What is spent is counted under this: who has the budget and its period, so that it goes on when the limit, the zone or the
- * thresholds change. `soft` ones count apart, since a hard one of the same period may stand beside them.
+ * thresholds change, or a hard mode becomes the other one. `soft` ones count apart, since a hard one of the same period may
+ * stand beside them: a budget that changes between soft and hard begins with what its other id has counted.
  */
 export function budgetId(scope: BudgetScope, owner: string, budget: Pick<BudgetConfig, 'period' | 'mode'>): string {
   return `${scope}:${owner}:${budget.period}${budget.mode === 'soft' ? ':soft' : ''}`;

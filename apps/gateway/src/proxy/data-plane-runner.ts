@@ -120,8 +120,7 @@ export class DataPlaneRunner {
     const told = JSON.stringify([count, named]);
     if (told === this.#toldUnusable) return;
     this.#toldUnusable = told;
-    if (count > 0)
-      this.#parts.log.warn({ msg: 'keys that cannot be used: their calls are refused', count, keys: named });
+    if (count > 0) this.#parts.log.warn({ count, keys: named }, 'keys cannot be used: their calls are refused');
   }
 
   /** Serves on, but tells callers to reconnect elsewhere; resolves when no call is left or `drainMs` have passed. */
