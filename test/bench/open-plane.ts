@@ -27,6 +27,7 @@ const anybody: KeyRecord = {
   limits: [],
   expiresAtMs: null,
   status: 'active',
+  problem: null,
   source: 'file',
   mayUseModel: () => true,
   mayUseRoute: () => true,

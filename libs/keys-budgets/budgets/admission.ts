@@ -24,6 +24,8 @@ export interface BudgetState {
   readonly limitNanos: number;
   /** Neither spent nor held; idle slices of other processes count as held, so it may read a little low. */
   readonly remainingNanos: number;
+  /** Name of the period that is short or told of, such as `m2026-11`. */
+  readonly period: string;
   /** Start of the next period, ms since 1970; `null` for a lifetime. */
   readonly resetMs: number | null;
 }
@@ -80,6 +82,7 @@ export function stateOf(account: Account, freedNanos = 0): BudgetState {
     mode: budget.mode,
     limitNanos: budget.limitNanos,
     remainingNanos: account.remainingAfter(freedNanos),
+    period: period.name,
     resetMs: Number.isFinite(period.endMs) ? period.endMs : null,
   };
 }

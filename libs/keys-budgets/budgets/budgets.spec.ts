@@ -315,7 +315,8 @@ describe('budgets of one process', () => {
     const set = compile(budget('wide', 5e9), budget('tight', 1e6, { scope: 'team' }), budget('s', 1, { mode: 'soft' }));
     const call = await admitted(set, 1000);
     expect(budgets.tightest(set)).toEqual({
-      budgetId: 'tight', scope: 'team', mode: 'strict', limitNanos: 1e6, remainingNanos: 1e6 - 1000, resetMs: null,
+      budgetId: 'tight', scope: 'team', mode: 'strict', limitNanos: 1e6, remainingNanos: 1e6 - 1000,
+      period: 'life', resetMs: null,
     }); // prettier-ignore
     budgets.settle(call, 250, '{}');
     expect(budgets.tightest(set)?.remainingNanos).toBe(1e6 - 250);

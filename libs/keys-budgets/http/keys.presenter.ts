@@ -26,6 +26,7 @@ export function toKeyDto(view: KeyView, use: KeyUse | undefined): KeyDto {
     expires_at: toInstant(view.expiresAtMs),
     metadata: view.metadata,
     status: view.status,
+    problem: view.problem,
     blocked_reason: view.blocked?.reason ?? null,
     source: view.source,
     version: view.version,

@@ -23,6 +23,7 @@ const key: KeyRecord = {
   limits: [],
   expiresAtMs: null,
   status: 'active',
+  problem: null,
   source: 'api',
   mayUseModel: () => true,
   mayUseRoute: () => true,

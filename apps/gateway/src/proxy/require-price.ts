@@ -13,7 +13,8 @@ export function isFree(operation: Exchange['operation']): boolean {
 }
 
 /**
- * Part of stage 7: a call whose cost could not be counted is refused, when the configuration says so or a hard budget applies.
+ * Before stage 7, only when the configuration refuses unpriced models: a call whose cost could not be counted. (What a hard
+ * budget refuses for want of a price, `reserve` does.)
  * @throws AppError `model_unpriced`
  */
 export function requirePrice(exchange: Exchange, key: KeyRecord, target: Target, plane: DataPlane): void {

@@ -36,6 +36,7 @@ const key: KeyRecord = {
   limits: [],
   expiresAtMs: null,
   status: 'active',
+  problem: null,
   source: 'api',
   mayUseModel: (model) => model !== 'openai/forbidden' && model !== 'forbidden',
   mayUseRoute: () => true,
