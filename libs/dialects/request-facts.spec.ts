@@ -20,9 +20,7 @@ const PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QD
 describe('requestFacts: maxima', () => {
   it.each<[Operation, object, number | null]>([
     ['chat', { max_tokens: 100 }, 100],
-    ['chat', { max_completion_tokens: 200 }, 200],
     ['chat', { max_tokens: 100, max_completion_tokens: 200 }, 200],
-    ['chat', { max_tokens: null, max_completion_tokens: 200 }, 200],
     ['chat', {}, null],
     ['chat', { max_tokens: null }, null],
     // servers differ in what they make of these: none of them can be relied on
@@ -309,7 +307,12 @@ describe('maxTokensEdits', () => {
     ['chat', '{}', '{"max_tokens":64}'],
     ['chat', '{ "max_tokens" : 128000 , "a":1}', '{ "max_tokens" : 64 , "a":1}'],
     ['chat', '{"max_tokens":1,"max_completion_tokens":2}', '{"max_tokens":64,"max_completion_tokens":64}'],
-    ['chat', '{"max_completion_tokens":null}', '{"max_completion_tokens":64}'],
+    ['chat', '{"max_completion_tokens":9}', '{"max_completion_tokens":64,"max_tokens":64}'],
+    ['chat', '{"max_completion_tokens":null}', '{"max_completion_tokens":null,"max_tokens":64}'],
+    ['chat', '{"max_tokens":null}', '{"max_tokens":64}'],
+    ['chat', '{"max_output_tokens":9}', '{"max_output_tokens":9,"max_tokens":64}'],
+    ['responses', '{"max_tokens":9}', '{"max_tokens":9,"max_output_tokens":64}'],
+    ['completions', '{"max_completion_tokens":9}', '{"max_completion_tokens":9,"max_tokens":64}'],
     ['responses', '{"input":"x"}', '{"input":"x","max_output_tokens":64}'],
     ['completions', '{"prompt":"x"}', '{"prompt":"x","max_tokens":64}'],
     ['messages', '{"max_tokens":9}', '{"max_tokens":64}'],
@@ -327,5 +330,8 @@ describe('maxTokensEdits', () => {
 
   it('KEY-4: OpenAI’s own chat route gets the newer name', () => {
     expect(edited('chat', '{}', 'max_completion_tokens')).toBe('{"max_completion_tokens":64}');
+    expect(edited('chat', '{"max_tokens":9}', 'max_completion_tokens')).toBe('{"max_tokens":64}');
+    const nulls = '{"max_tokens":null,"max_completion_tokens":null}';
+    expect(edited('chat', nulls, 'max_completion_tokens')).toBe('{"max_tokens":null,"max_completion_tokens":64}');
   });
 });

@@ -6,6 +6,7 @@ import {
   type BesideUsage,
   count,
   detailsOf,
+  hasCount,
   type MediaTokens,
   nested,
   sumOf,
@@ -54,7 +55,11 @@ function countsOf(usage: Json): TokenCounts & { readonly media: MediaTokens } {
   };
 }
 
-function read(usage: Json, raw: string, beside: BesideUsage): TokenUsage {
+const TOTALS = ['prompt_tokens', 'input_tokens', 'completion_tokens', 'output_tokens'];
+
+/** `null`: an object without any count, which is no usage. */
+function read(usage: Json, raw: string, beside: BesideUsage): TokenUsage | null {
+  if (!hasCount(usage, TOTALS)) return null;
   const { media, ...counts } = countsOf(usage);
   const { moreParts = [] } = beside;
   const parts: readonly UsagePart[] | undefined =
