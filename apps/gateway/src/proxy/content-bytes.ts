@@ -81,6 +81,7 @@ export class ContentBytes {
       // No JSON text has a line end inside of a string: it was none.
       this.#isInString = false;
       if (this.#depth === 0) this.#kind = null;
+      else this.#add(1);
     } else {
       if (this.#kind === null && this.#nameBytes < MAX_NAME_BYTES) this.#name[this.#nameBytes++] = byte;
       this.#add(1);
@@ -91,17 +92,19 @@ export class ContentBytes {
     if (byte === QUOTE) {
       this.#isInString = true;
       this.#nameBytes = 0;
-      if (this.#kind === 'object' && this.#depth === 0) this.#kind = null;
+      if (this.#depth > 0) this.#add(1);
+      else if (this.#kind === 'object') this.#kind = null;
     } else if (this.#depth > 0) {
+      this.#add(byte > SPACE ? 1 : 0);
       if (byte === OPEN_BRACE) this.#depth += 1;
-      else if (byte === CLOSE_BRACE) this.#depth -= 1;
-      if (this.#depth === 0) this.#kind = null;
-      else this.#add(byte > SPACE ? 1 : 0);
+      else if (byte === CLOSE_BRACE && (this.#depth -= 1) === 0) this.#kind = null;
     } else if (byte === COLON) {
-      this.#kind = this.#members.get(this.#name.latin1Slice(0, this.#nameBytes)) ?? null;
+      this.#kind = this.#members.get(this.#name.toString('latin1', 0, this.#nameBytes)) ?? null;
     } else if (byte > SPACE) {
-      if (byte === OPEN_BRACE && this.#kind === 'object') this.#depth = 1;
-      else this.#kind = null;
+      if (byte === OPEN_BRACE && this.#kind === 'object') {
+        this.#depth = 1;
+        this.#add(1);
+      } else this.#kind = null;
     }
   }
 

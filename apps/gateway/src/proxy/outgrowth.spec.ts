@@ -20,7 +20,7 @@ const CASES: readonly (readonly [Operation, string, number])[] = [
   ['messages', 'data: {"delta":{"type":"input_json_delta","partial_json":"{\\"a\\""}}\n\n', 4],
   ['messages', 'event: ping\ndata: {"type":"ping"}\n\n', 0],
   ['stream_generate', '[{"candidates":[{"content":{"parts":[{"text": "abc"}],"role":"model"}}]}\n,\n', 3],
-  ['stream_generate', '[{"functionCall":{"name":"f","args":{"a":{"text":"}"},"b":[1]}}}]', 20],
+  ['stream_generate', '[{"functionCall":{"name":"f","args":{"a":{"text":"}"},"b":[1]}}}]', 26],
 ];
 
 describe('ContentBytes', () => {
