@@ -6,7 +6,8 @@ import type { PricedProvider, PriceTable } from './price-table.js';
 import { previewSearchFee, searchModelFee, type ToolFees, toolFeesOf } from './tool-fees.js';
 
 /** Why a cost is not exact: the nearest published price stands in for one that is not known; for output of a model without a price of output, none. */
-export type EstimateReason = 'tier_price' | 'region_price' | 'media_price' | 'tool_fee' | 'part_unpriced' | 'output_price';
+export type EstimateReason =
+  'tier_price' | 'region_price' | 'media_price' | 'tool_fee' | 'part_unpriced' | 'output_price';
 
 /** An exact factor, numerator and denominator. */
 export type Factor = readonly [number, number];

@@ -1,6 +1,13 @@
 import type { TokenCounts, MediaTokens, TokenUsage, UsagePart } from '#libs/dialects/index.js';
 import type { PriceOverride } from '#libs/platform/config.js';
-import { type AppliedRates, callFee, type EstimateReason, type Factor, ratesOf, webSearchFee } from './applied-rates.js';
+import {
+  type AppliedRates,
+  callFee,
+  type EstimateReason,
+  type Factor,
+  ratesOf,
+  webSearchFee,
+} from './applied-rates.js';
 import type { Rates } from './model-prices.js';
 import type { PricedProvider, PriceTable } from './price-table.js';
 import { PICOS_PER_NANO } from './units.js';

@@ -2,7 +2,8 @@ import type { Operation } from '#libs/dialects/index.js';
 import { ContentBytes } from './content-bytes.js';
 import { OutgrowthWatch } from './outgrowth.js';
 
-const text = (bytes: number): Buffer => Buffer.from(`data: {"choices":[{"delta":{"content":"${'a'.repeat(bytes)}"}}]}\n\n`);
+const text = (bytes: number): Buffer =>
+  Buffer.from(`data: {"choices":[{"delta":{"content":"${'a'.repeat(bytes)}"}}]}\n\n`);
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 const CASES: readonly (readonly [Operation, string, number])[] = [

@@ -22,7 +22,8 @@ export async function reserve(
 ): Promise<void> {
   const set = plane.budgetSets.of(key);
   const bound = key.budgets.length === 0 ? null : estimate(exchange, reading, key, target, plane);
-  if (bound !== null && bound.refuse !== null && set.hasHard) throw unbounded(bound.refuse, exchange.facts?.unclearAnswers ?? null);
+  if (bound !== null && bound.refuse !== null && set.hasHard)
+    throw unbounded(bound.refuse, exchange.facts?.unclearAnswers ?? null);
   const admitted = plane.budgets.admit({
     id: exchange.id,
     set,
