@@ -215,3 +215,14 @@ describe('a usage object without a count', () => {
     expect(openai.usageOfBody('chat', Buffer.from('{"usage":{"prompt_tokens":0}}'))).toMatchObject({ inputTokens: 0 });
   });
 });
+
+describe('searches of chat answers', () => {
+  it('KEY-5: an answer that cites pages has searched once; a text about citations has not', () => {
+    const body = (message: object) =>
+      Buffer.from(JSON.stringify({ choices: [{ message }], usage: { prompt_tokens: 1 } }));
+    const cited = body({ content: 'x', annotations: [{ type: 'url_citation' }, { type: 'url_citation' }] });
+    expect(openai.usageOfBody('chat', cited)).toMatchObject({ webSearchRequests: 1 });
+    const about = body({ content: '{"type":"url_citation"}' });
+    expect(openai.usageOfBody('chat', about)).toMatchObject({ webSearchRequests: 0 });
+  });
+});

@@ -10,6 +10,7 @@ import {
 } from './applied-rates.js';
 import type { Rates } from './model-prices.js';
 import type { PricedProvider, PriceTable } from './price-table.js';
+import { searchModelFee } from './tool-fees.js';
 import { PICOS_PER_NANO } from './units.js';
 
 export interface PriceRequest {
@@ -120,7 +121,8 @@ class Bill {
     if (applied === null) return;
     const { webSearchRequests, details } = usage;
     const listed = this.#table.find(provider, model);
-    if (webSearchRequests > 0) {
+    // Of a model that searches before every answer the fee is one of the call.
+    if (webSearchRequests > 0 && (listed === null || searchModelFee(listed, model) === 0)) {
       const fee = webSearchFee(applied, listed, this.#request.atMs, details?.searchPreview === true);
       this.#addFee('webSearch', webSearchRequests, fee.picos, fee.guessed);
       if (applied.rates.webSearch === 0) this.#versions.add(this.#table.version);
