@@ -8,7 +8,16 @@ import {
   type Operation,
   type RequestFacts,
 } from '#libs/dialects/index.js';
-import { affordableTokens, bundledPriceTable, priceCall, type PricedProvider, upperBound } from './index.js';
+import { Dice } from '#test/fakes/dice.js';
+import {
+  ANTHROPIC,
+  COMPLETING,
+  GOOGLE,
+  OPENAI,
+  type PricedModel as Model,
+  SEARCHING,
+} from '#test/fakes/priced-models.js';
+import { affordableTokens, bundledPriceTable, priceCall, upperBound } from './index.js';
 
 /**
  * The hard cap is exactly as hard as the estimate: for random realistic calls, whatever the provider then reports within its
@@ -18,84 +27,6 @@ import { affordableTokens, bundledPriceTable, priceCall, type PricedProvider, up
 
 const table = bundledPriceTable();
 const ROUNDS = 800;
-
-/** Small, seeded, good enough: xorshift32. */
-class Dice {
-  #state: number;
-  constructor(seed: number) {
-    this.#state = seed | 1;
-  }
-  next(): number {
-    this.#state ^= this.#state << 13;
-    this.#state ^= this.#state >>> 17;
-    this.#state ^= this.#state << 5;
-    return (this.#state >>> 0) / 2 ** 32;
-  }
-  /** 0 … most, the end as likely as all between. */
-  upTo(most: number): number {
-    return this.chance(0.3) ? most : Math.floor(this.next() * (most + 1));
-  }
-  chance(p: number): boolean {
-    return this.next() < p;
-  }
-  pick<T>(list: readonly T[]): T {
-    return list[Math.floor(this.next() * list.length)] as T;
-  }
-}
-
-interface Model {
-  readonly provider: PricedProvider;
-  readonly model: string;
-  readonly imageTokens: number;
-}
-const of = (provider: PricedProvider, models: readonly (readonly [string, number])[]): readonly Model[] =>
-  models.map(([model, imageTokens]) => ({ provider, model, imageTokens }));
-const OPENAI = [
-  ...of({ name: 'o', type: 'openai', baseUrl: 'https://api.openai.com/v1' }, [
-    ['gpt-4o', 1445],
-    ['gpt-4o-mini', 48_169],
-    ['gpt-4.1-mini', 3779],
-    ['gpt-5', 1190],
-    ['gpt-5-mini', 3779],
-    ['gpt-5.4', 10_000],
-    ['gpt-5.5', 10_000],
-    ['gpt-5.6-sol', 10_000],
-    ['gpt-6-astra', 24_600],
-    ['o3', 1275],
-  ]),
-  ...of({ name: 'e', type: 'openai', baseUrl: 'https://eu.api.openai.com/v1' }, [['gpt-5.5', 10_000]]),
-  ...of({ name: 'd', type: 'openai-compatible', baseUrl: 'https://api.deepseek.com/v1' }, [['deepseek-v4-pro', 0]]),
-  ...of({ name: 'g', type: 'openai-compatible', baseUrl: 'https://api.groq.com/openai/v1' }, [
-    ['llama-3.3-70b-versatile', 2000],
-  ]),
-  ...of({ name: 'm', type: 'openai-compatible', baseUrl: 'https://api.mistral.ai/v1' }, [
-    ['mistral-large-latest', 4000],
-  ]),
-  ...of({ name: 'x', type: 'openai-compatible', baseUrl: 'https://api.x.ai/v1' }, [['grok-4-0709', 1792]]),
-];
-const SEARCHING = of({ name: 'o', type: 'openai', baseUrl: 'https://api.openai.com/v1' }, [
-  ['gpt-4o-search-preview', 0],
-  ['gpt-4o-mini-search-preview', 0],
-  ['gpt-5-search-api', 0],
-]);
-const COMPLETING = of({ name: 'o', type: 'openai', baseUrl: 'https://api.openai.com/v1' }, [
-  ['gpt-3.5-turbo-instruct', 0],
-]);
-const ANTHROPIC = of({ name: 'a', type: 'anthropic', baseUrl: 'https://api.anthropic.com' }, [
-  ['claude-haiku-4-5', 1600],
-  ['claude-sonnet-4-5', 1600],
-  ['claude-sonnet-5', 4784],
-  ['claude-opus-4-8', 4784],
-  ['claude-opus-5', 4784],
-  ['claude-fable-5-1', 4784],
-]);
-const GOOGLE = of({ name: 'v', type: 'google', baseUrl: 'https://generativelanguage.googleapis.com' }, [
-  ['gemini-2.5-flash', 4128],
-  ['gemini-2.5-pro', 4128],
-  ['gemini-3.1-pro-preview', 2240],
-  ['gemini-3.8-flash', 2240],
-  ['gemini-2.5-flash-image', 4128],
-]);
 
 const text = (dice: Dice): string =>
   dice.pick(['word ', 'für ', '日本語', '\n\t"', '{}']).repeat(dice.upTo(dice.pick([3, 200, 60_000])));

@@ -44,8 +44,8 @@ const PIECE_TOKENS = 4_096;
 /** An answer is rarely as long as it may be: what is longer than this counts when it is over. */
 const USUAL_ANSWER_TOKENS = 1_024;
 
-/** Tokens a call will take, roughly: what it took in truth counts when it is over. @throws AppError `invalid_json` */
-function usualTokens(
+/** Tokens a call will take against limits of tokens, roughly: what it took in truth counts when it is over. @throws AppError `invalid_json` */
+export function usualTokens(
   exchange: Exchange,
   reading: Reading,
   target: Target,
