@@ -9,6 +9,7 @@ import {
   type RequestFacts,
 } from '#libs/dialects/index.js';
 import { Dice } from '#test/fakes/dice.js';
+import { chatMaximumOf, maximumRead } from '#test/fakes/maximum-read.js';
 import {
   ANTHROPIC,
   COMPLETING,
@@ -124,7 +125,9 @@ function responses(dice: Dice): Call {
   const body = {
     model: 'm',
     input: text(dice),
-    ...(dice.chance(0.7) && { max_output_tokens: 16 + dice.upTo(20_000) }),
+    ...(dice.chance(0.7) && {
+      [dice.pick(['max_output_tokens', 'max_output_tokens', 'max_tokens'])]: 16 + dice.upTo(20_000),
+    }),
     ...(tools.length > 0 && { tools, max_tool_calls: 1 + dice.upTo(4) }),
     ...(dice.chance(0.3) && { service_tier: dice.pick(['auto', 'flex', 'priority']) }),
   };
@@ -330,8 +333,6 @@ function generateAnswer(dice: Dice, sizes: Sizes) {
     : { ...usage, details: { ...usage.details, serviceTier: tier } };
 }
 
-const chatMaximumOf = ({ provider }: Model) => (provider.type === 'openai' ? 'max_completion_tokens' : 'max_tokens');
-
 const KINDS = [
   ['chat', OPENAI, chat, chatAnswer],
   ['completions', COMPLETING, completions, completionsAnswer],
@@ -364,8 +365,11 @@ describe('the bound holds', () => {
         const nanos = dice.chance(0.5)
           ? bound.wantNanos
           : Math.floor(bound.minNanos + dice.next() * (bound.wantNanos - bound.minNanos));
-        const tokens = affordableTokens(bound, nanos);
-        expect(tokens).toBeGreaterThanOrEqual(bound.leastTokens);
+        const affordable = affordableTokens(bound, nanos);
+        expect(affordable).toBeGreaterThanOrEqual(bound.leastTokens);
+        const isClamped = nanos < bound.wantNanos;
+        const tokens = maximumRead(model, operation, bytes, isClamped ? affordable : bound.injectedMaxTokens);
+        expect(tokens).toBeLessThanOrEqual(affordable);
         const usage = answer(dice, { body, facts, model, images, tokens });
         if (usage === null) throw new Error('the answer has no usage');
         const price = priceCall(table, { provider: model.provider, model: model.model, usage, atMs });

@@ -12,6 +12,9 @@ const MAX_NAME_BYTES = 24;
 /** A letter that is written as `\uXXXX` is at most as long in UTF-8. */
 const ESCAPED_BYTES = 3;
 
+const ENDS_STRING = new Uint8Array(256);
+for (const byte of [QUOTE, BACKSLASH, LF]) ENDS_STRING[byte] = 1;
+
 /** What a member's value is: text; a thought; maybe the same thought under another name; a JSON object that a model wrote. */
 type Kind = 'text' | 'thought' | 'again' | 'object';
 
@@ -41,6 +44,8 @@ const MEMBERS: Readonly<Partial<Record<Operation, ReadonlyMap<string, Kind>>>> =
  */
 export class ContentBytes {
   readonly #members: ReadonlyMap<string, Kind>;
+  /** Lengths of the names, each a bit. */
+  #lengths = 0;
   #text = 0;
   #thought = 0;
   #again = 0;
@@ -56,6 +61,7 @@ export class ContentBytes {
 
   constructor(operation: Operation) {
     this.#members = MEMBERS[operation] ?? CHAT;
+    for (const name of this.#members.keys()) this.#lengths |= 1 << name.length;
   }
 
   get bytes(): number {
@@ -66,8 +72,29 @@ export class ContentBytes {
     for (let i = 0; i < piece.length; i++) {
       const byte = piece[i] as number;
       if (this.#isInString) this.#inString(byte);
-      else this.#between(byte);
+      else if (byte === QUOTE && this.#depth === 0) i = this.#string(piece, i);
+      else if (byte > COLON || byte === COLON || byte === QUOTE || this.#kind !== null) this.#between(byte);
     }
+  }
+
+  /** A string that is here as a whole and without escapes, as nearly all are; else it is read byte by byte. */
+  #string(piece: Buffer, at: number): number {
+    let end = at + 1;
+    while (end < piece.length && !ENDS_STRING[piece[end] as number]) end++;
+    const next = piece[end] === QUOTE ? (piece[end + 1] ?? SPACE) : SPACE;
+    if (next <= SPACE) {
+      this.#between(QUOTE);
+      return at;
+    }
+    const bytes = end - at - 1;
+    if (next === COLON) {
+      const mayBe = bytes < MAX_NAME_BYTES && ((this.#lengths >>> bytes) & 1) === 1;
+      this.#kind = mayBe ? (this.#members.get(piece.toString('latin1', at + 1, end)) ?? null) : null;
+      return end + 1;
+    }
+    if (this.#kind !== 'object') this.#add(bytes);
+    this.#kind = null;
+    return end;
   }
 
   #inString(byte: number): void {
