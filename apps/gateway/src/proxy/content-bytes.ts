@@ -73,7 +73,7 @@ export class ContentBytes {
       const byte = piece[i] as number;
       if (this.#isInString) this.#inString(byte);
       else if (byte === QUOTE && this.#depth === 0) i = this.#string(piece, i);
-      else if (byte > COLON || byte === COLON || byte === QUOTE || this.#kind !== null) this.#between(byte);
+      else if (byte >= COLON || this.#kind !== null) this.#between(byte);
     }
   }
 
