@@ -5,6 +5,7 @@ import {
   type BesideUsage,
   count,
   detailsOf,
+  hasCount,
   nested,
   sumOf,
   tierOf,
@@ -72,7 +73,11 @@ function regionOf(value: unknown): string | undefined {
   return typeof value === 'string' && value.length <= 64 && !ANYWHERE.has(value) ? value : undefined;
 }
 
-function read(usage: Json, raw: string): TokenUsage {
+const TOTALS = ['input_tokens', 'output_tokens', 'cache_read_input_tokens', 'cache_creation_input_tokens'];
+
+/** `null`: an object without any count, which is no usage. */
+function read(usage: Json, raw: string): TokenUsage | null {
+  if (!hasCount(usage, TOTALS)) return null;
   const totals = countsOf(usage);
   const parts = usage.iterations == null ? undefined : billedParts(totals, usage.iterations);
   return {

@@ -1,4 +1,4 @@
-import { requestFacts } from '#libs/dialects/index.js';
+import { requestFacts, type RequestFacts } from '#libs/dialects/index.js';
 import type { KeyRecord } from '#libs/keys-budgets/index.js';
 import { upperBound, type UpperBound } from '#libs/pricing/index.js';
 import type { Target } from '#libs/routing/index.js';
@@ -23,11 +23,17 @@ export function estimate(
   const bound = upperBound(plane.prices, {
     provider,
     model,
-    facts: requestFacts(exchange.operation ?? 'chat', exchange.body, reading),
+    facts: factsOf(exchange, reading, target),
     atMs: exchange.startedAtMs,
     overrides: exchange.snapshot.priceOverrides.of(key.orgId),
     defaultTier: provider.defaultTier,
   });
   exchange.boundNanos = bound.refuse === null ? bound.wantNanos : null;
   return bound;
+}
+
+/** What the request says about its size and its largest bill, read once a call. @throws AppError `invalid_json` */
+export function factsOf(exchange: Exchange, reading: Reading, { provider }: Target): RequestFacts {
+  exchange.facts ??= requestFacts(exchange.operation ?? 'chat', exchange.body, reading, provider.chatMaximum);
+  return exchange.facts;
 }

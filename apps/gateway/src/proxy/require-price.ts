@@ -1,15 +1,13 @@
 import type { KeyRecord } from '#libs/keys-budgets/index.js';
 import { AppError } from '#libs/platform/errors.js';
-import { isPriced } from '#libs/pricing/index.js';
+import { isFreeOperation, isPriced } from '#libs/pricing/index.js';
 import type { Target } from '#libs/routing/index.js';
 import type { DataPlane } from './data-plane.js';
 import type { Exchange } from './exchange.js';
 
-const FREE: ReadonlySet<string> = new Set(['count_tokens', 'gemini_count_tokens']);
-
 /** Operations that no provider charges for. */
 export function isFree(operation: Exchange['operation']): boolean {
-  return operation !== null && FREE.has(operation);
+  return operation !== null && isFreeOperation(operation);
 }
 
 /**

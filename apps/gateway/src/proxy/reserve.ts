@@ -22,7 +22,8 @@ export async function reserve(
 ): Promise<void> {
   const set = plane.budgetSets.of(key);
   const bound = key.budgets.length === 0 ? null : estimate(exchange, reading, key, target, plane);
-  if (bound !== null && bound.refuse !== null && set.hasHard) throw unbounded(bound.refuse);
+  if (bound !== null && bound.refuse !== null && set.hasHard)
+    throw unbounded(bound.refuse, exchange.facts?.unclearAnswers ?? null);
   const admitted = plane.budgets.admit({
     id: exchange.id,
     set,
@@ -39,10 +40,11 @@ export async function reserve(
   exchange.whenClientGone = 'drain'; // else a caller that leaves costs its budget the whole bound
   exchange.isClamped = admission.isClampedFrom(bound.wantNanos);
   exchange.maxTokens = exchange.isClamped ? affordableTokens(bound, admission.boundNanos) : bound.injectedMaxTokens;
-  // several answers at once share no count of pieces
-  if (exchange.stream && !reading.fields.has('n')) {
+  if (exchange.stream) {
     const tokens = exchange.maxTokens ?? bound.maxTokens;
-    exchange.growth = { tokens, againNanos: costOfTokens(bound, tokens) - costOfTokens(bound, 0) };
+    const againNanos = costOfTokens(bound, tokens) - costOfTokens(bound, 0);
+    const operation = exchange.operation ?? 'chat';
+    exchange.growth = { operation, tokens: tokens * (exchange.facts?.answers ?? 1), againNanos };
   }
 }
 
@@ -61,12 +63,14 @@ const WHY: Readonly<Record<Exclude<BoundRefusal, 'unpriced'>, string>> = {
   unknown_tool: 'the cost of one of its tools is not known',
   unbounded_input: 'the length of files or stored input is not known',
   unknown_fallback: 'the provider would choose by itself which model answers',
+  unclear_answers: 'the number of answers is not a positive whole number in plain digits',
   uncountable: 'it is beyond nine million dollars',
 };
 
-function unbounded(refuse: BoundRefusal): AppError {
+function unbounded(refuse: BoundRefusal, field: string | null): AppError {
   if (refuse === 'unpriced') return new AppError('model_unpriced', { param: 'model' });
   return new AppError('cost_unbounded', {
     text: `What this request may cost has no upper bound, which its hard budget needs: ${WHY[refuse]}.`,
+    ...(refuse === 'unclear_answers' && field !== null ? { param: field } : {}),
   });
 }

@@ -182,10 +182,10 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
       this.#mode = 'events';
       this.#blocks = new SseBlocks();
       delete this.#headers['content-length'];
-      this.#outgrowth = this.#watchGrowth();
     } else if (exchange.stream && status < 300 && dialect.name === 'gemini') {
       this.#mode = 'raw'; // Gemini streams a JSON array unless asked for SSE
     }
+    if (this.#mode !== 'whole') this.#outgrowth = this.#watchGrowth();
   }
 
   #take(chunk: Buffer): void {
@@ -234,6 +234,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
 
   #sendRaw(chunk: Buffer): void {
     (this.#ends ??= new EndsOfStream(false, this.#exchange.endpoint.dialect.billedMark)).push(chunk);
+    this.#outgrowth?.push(chunk);
     this.#write((this.#exchange.upstreamStatus ?? 0) < 400 ? chunk : scrub(chunk, this.#credentials));
   }
 
