@@ -293,6 +293,20 @@ describe('budgets of one process', () => {
     expect(budgets.stats.invalidCosts).toBe(6);
   });
 
+  it('KEY-6: an unknown row stands at its bound, or at what was seen where that is more, also without budgets', async () => {
+    const set = compile(budget('a', 1e9, { mode: 'soft' }));
+    const [below, above] = [await admitted(set, 100), await admitted(set, 100)];
+    budgets.settle(below, null, '{}', 40);
+    budgets.settle(above, null, '{}', 170);
+    const plain = [await admitted(compile(), 0), await admitted(compile(), 0)] as const;
+    budgets.settle(plain[0], null, '{}', 30);
+    budgets.settle(plain[1], null, '{}', NaN);
+    await turnOver();
+    const costs = [below, above, ...plain].map(({ id }) => rows().find(({ i }) => i === id)).map((r) => [r?.s, r?.c]);
+    expect(costs).toEqual([['unknown', 100], ['unknown', 170], ['unknown', 30], ['unknown', 0]]); // prettier-ignore
+    expect(set.turnTo(Date.now())[0]?.used).toBe(270);
+  });
+
   it('KEY-4: a call ends once', async () => {
     const set = compile(budget('a', 1e9));
     const [account] = set.turnTo(Date.now());

@@ -147,11 +147,13 @@ export class Budgets implements ProcessHost {
 
   /**
    * Ends a call: its row is in the spool at the end of this turn. Ending it twice changes nothing.
-   * @param costNanos what it cost; `null` when nobody knows: the row is `unknown` at its bound until reconciled
+   * @param costNanos what it cost; `null` when nobody knows: the row is `unknown` until reconciled
    * @param event JSON object on one line: the finished usage event
+   * @param seenNanos cost of the usage seen until an answer broke off: an unknown row stands at it, or at its bound if that
+   * is more; a call without budgets has a bound of 0
    */
-  settle(admission: Admission, costNanos: number | null, event: string): void {
-    admission.set.org.settle(admission, costNanos, event);
+  settle(admission: Admission, costNanos: number | null, event: string, seenNanos = 0): void {
+    admission.set.org.settle(admission, costNanos, event, seenNanos);
   }
 
   /** Ends a call of which nothing was sent upstream: no row, the money is free again. */

@@ -126,12 +126,13 @@ export class OrgBudgets {
     });
   }
 
-  /** @param costNanos what the provider reported; `null`: unknown, the row stays `unknown` at its bound */
-  settle(admission: Admission, costNanos: number | null, event: string): void {
+  /** @param costNanos what the provider reported; `null`: unknown, the row stays `unknown` at its bound, or at `seenNanos` */
+  settle(admission: Admission, costNanos: number | null, event: string, seenNanos: number): void {
     if (admission.isOver) return;
     const isKnown = costNanos !== null && isAmount(costNanos);
     if (costNanos !== null && !isKnown) this.#host.stats.invalidCosts += 1;
-    const cost = isKnown ? costNanos : admission.boundNanos;
+    const atLeast = isAmount(seenNanos) ? seenNanos : 0;
+    const cost = isKnown ? costNanos : Math.max(admission.boundNanos, atLeast);
     if (cost > admission.boundNanos) this.#host.stats.aboveBound += 1;
     this.#end(admission, cost, isKnown ? 'settled' : 'unknown', event);
   }
