@@ -159,7 +159,7 @@ export class OrgBudgets {
       return;
     }
     admission.isOver = true;
-    if (admission.segment !== null) this.#host.spool.forget(admission.segment);
+    if (admission.intent !== null) this.#host.spool.forget(admission.intent);
   }
 
   get hasWords(): boolean {
@@ -237,8 +237,8 @@ export class OrgBudgets {
 
   #grant(admission: Admission, amountNanos: number, isExtension: boolean, done: (ok: boolean) => void): void {
     const row = rowText(admission, this.#host.processId, 'unknown', admission.boundNanos, admission.draft);
-    if (isExtension) this.#host.spool.amend(row);
-    else admission.segment = this.#host.spool.intent(row);
+    if (admission.intent !== null) this.#host.spool.amend(row, admission.intent);
+    else admission.intent = this.#host.spool.intent(row);
     this.#host.deliver({ admission, amountNanos, isExtension, done });
   }
 
@@ -270,7 +270,7 @@ export class OrgBudgets {
     admission.isOver = true;
     this.#book.release(admission.accounts, admission.boundNanos, cost);
     const row = rowText(admission, this.#host.processId, state, cost, event);
-    if (admission.segment !== null) this.#host.spool.settle(row, admission.segment);
+    if (admission.intent !== null) this.#host.spool.settle(row, admission.intent);
     this.#host.schedule();
   }
 

@@ -5,7 +5,14 @@ import { budgetKeys } from '#libs/stores/index.js';
 import { commitRows } from './commit-rows.postgres.js';
 import { type Generation, type LockOptions, underLock } from './generation.postgres.js';
 import { parseLedgerRow, type LedgerRow } from './ledger-row.js';
-import { bookEnd, readProcess, releaseSlices, type OnChanges } from './process-end.postgres.js';
+import {
+  bookEnd,
+  bookRows,
+  readProcess,
+  releaseSlices,
+  type EndListeners,
+  type OnChanges,
+} from './process-end.postgres.js';
 import { transaction } from './sql.postgres.js';
 import { sweepOrganisation } from './sweep.postgres.js';
 
@@ -46,11 +53,22 @@ const PART = 500;
  */
 export class PostgresBudgetLedger {
   readonly #options: BudgetLedgerOptions;
-  readonly #onChanges: OnChanges;
+  readonly #listeners: EndListeners;
 
   constructor(options: BudgetLedgerOptions) {
     this.#options = options;
-    this.#onChanges = options.onChanges ?? (async () => {});
+    this.#listeners = {
+      onChanges: options.onChanges ?? (async () => {}),
+      onUnfit: (rows) => {
+        for (const { row, reason } of rows) {
+          const { id, orgId } = row.event;
+          options.logger.error(
+            { requestId: id, orgId, reason },
+            'a row of a spool cannot be described: its money is booked',
+          );
+        }
+      },
+    };
   }
 
   /** A living process brings what it holds: at its start (nothing), and whenever Redis lost its memory. */
@@ -101,6 +119,20 @@ export class PostgresBudgetLedger {
   }
 
   /**
+   * Rows of a process that is gone, before {@link close}; any number of times, in parts of bounded size: reading a spool
+   * takes longer than the organisation's lock may be held. @param rows JSON texts
+   */
+  async add(orgId: string, processId: string, rows: readonly string[]): Promise<void> {
+    const known = [...this.#parsed(rows)];
+    await this.#locked(orgId, (c) =>
+      transaction(c.sql, async () => {
+        const process = await readProcess(c.sql, orgId, processId);
+        await bookRows(c, processId, known, process, this.#listeners);
+      }),
+    );
+  }
+
+  /**
    * A process is gone and its spool was read: its rows and its end are one transaction, then its ceilings give way to the
    * ledger's sums. @param from offset of the spool's first byte; more than the ledger has, or Infinity: pieces are missing
    */
@@ -109,7 +141,7 @@ export class PostgresBudgetLedger {
       await transaction(c.sql, async () => {
         const process = await readProcess(c.sql, orgId, processId);
         const lost = process !== null && from > Number(process.acked);
-        await bookEnd(c, { processId, rows: this.#parsed(rows), lost }, process, this.#onChanges);
+        await bookEnd(c, { processId, rows: this.#parsed(rows), lost }, process, this.#listeners);
       });
       await this.#leave(c, processId);
     });
@@ -122,7 +154,7 @@ export class PostgresBudgetLedger {
   async reconcile(orgId: string, rows: Iterable<string>): Promise<void> {
     await this.#locked(orgId, async (c) => {
       const known = [...this.#parsed(rows)].filter(({ event }) => event.orgId === orgId);
-      await transaction(c.sql, async () => this.#onChanges(c.sql, await commitRows(c.sql, known)));
+      await transaction(c.sql, async () => this.#listeners.onChanges(c.sql, await commitRows(c.sql, known)));
       if (c.isOpen) await this.#fold(c, [...new Set(known.flatMap(({ budgets }) => budgets))]);
     });
   }
@@ -141,7 +173,7 @@ export class PostgresBudgetLedger {
         await transaction(c.sql, async () => {
           const process = await readProcess(c.sql, orgId, processId);
           if (process?.state === 'live')
-            await bookEnd(c, { processId, rows: [], lost: true }, process, this.#onChanges);
+            await bookEnd(c, { processId, rows: [], lost: true }, process, this.#listeners);
         });
         await this.#leave(c, processId);
         closed.push(processId);
@@ -191,7 +223,7 @@ export class PostgresBudgetLedger {
             if (!(await this.#isSilent(c, processId, { ...patience, lostAfterMs: 0, committedToMs: Infinity }))) {
               throw new Error(`process ${processId} is alive: end it first, it gives everything back by itself`);
             }
-            await bookEnd(c, { processId, rows: [], lost: true }, process, this.#onChanges);
+            await bookEnd(c, { processId, rows: [], lost: true }, process, this.#listeners);
           }
           released.set(orgId, await releaseSlices(c, processId));
         });

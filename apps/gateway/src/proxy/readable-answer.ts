@@ -18,6 +18,6 @@ export function mediaType(headers: IncomingHttpHeaders): string {
 }
 
 /** Whether the first character that is no space can begin a JSON text; what says it is JSON need not be. */
-function looksLikeJson(body: Buffer): boolean {
+export function looksLikeJson(body: Buffer): boolean {
   return /^\s*[[{"\d\-tfn]/.test(body.toString('latin1', 0, 256));
 }

@@ -11,7 +11,7 @@ import { OutgrowthWatch } from './outgrowth.js';
 import { answerError } from './refuse.js';
 import { answerHeaders, budgetHeaders, type OutgoingHeaders } from './response-headers.js';
 import { scrub } from './scrub.js';
-import { isReadable, mediaType } from './readable-answer.js';
+import { isReadable, looksLikeJson, mediaType } from './readable-answer.js';
 import { freedNanos, priceOf, settle, type Outcome } from './settle.js';
 import { SseBlocks } from './sse-blocks.js';
 import { EndsOfStream } from './stream-ends.js';
