@@ -2,7 +2,6 @@ import type { Redis } from 'ioredis';
 import type { DataSource } from 'typeorm';
 import type { Logger } from '#libs/platform/logger.js';
 import { budgetKeys } from '#libs/stores/index.js';
-import { commitRows } from './commit-rows.postgres.js';
 import { type Generation, type LockOptions, underLock } from './generation.postgres.js';
 import { parseLedgerRow, type LedgerRow } from './ledger-row.js';
 import {
@@ -13,7 +12,8 @@ import {
   type EndListeners,
   type OnChanges,
 } from './process-end.postgres.js';
-import { transaction } from './sql.postgres.js';
+import { findReconciled, settleUnknown, type ReconciledRow, type TrueCost } from './reconcile.postgres.js';
+import { transaction, withConnection } from './sql.postgres.js';
 import { sweepOrganisation } from './sweep.postgres.js';
 
 export interface BudgetLedgerOptions {
@@ -148,15 +148,27 @@ export class PostgresBudgetLedger {
   }
 
   /**
-   * The true end of calls that were booked as `unknown`, e.g. from the provider's own reports: each row is replaced once,
-   * the sums move by the difference. @param rows JSON texts as in a spool, with state `settled`
+   * The true cost of calls that were booked as `unknown`, from the provider's own reports: each row is settled once, sums,
+   * roll-ups and counters move by the difference, also while the process that booked it lives. May be repeated.
+   * @param costs at most some hundred
+   * @returns the rows as they stood before; only `unknown` ones change, and none without `apply`
    */
-  async reconcile(orgId: string, rows: Iterable<string>): Promise<void> {
-    await this.#locked(orgId, async (c) => {
-      const known = [...this.#parsed(rows)].filter(({ event }) => event.orgId === orgId);
-      await transaction(c.sql, async () => this.#listeners.onChanges(c.sql, await commitRows(c.sql, known)));
-      if (c.isOpen) await this.#fold(c, [...new Set(known.flatMap(({ budgets }) => budgets))]);
-    });
+  async reconcile(
+    costs: readonly TrueCost[],
+    { apply }: { readonly apply: boolean },
+  ): Promise<readonly ReconciledRow[]> {
+    const rows = await withConnection(this.#options.source, (sql) => findReconciled(sql, costs));
+    if (!apply) return rows;
+    const fields = new Map<string, string[]>();
+    for (const { orgId, budgets } of rows) fields.set(orgId, [...(fields.get(orgId) ?? []), ...budgets]);
+    for (const [orgId, budgets] of fields) {
+      await this.#locked(orgId, async (c) => {
+        await transaction(c.sql, () => settleUnknown(c.sql, orgId, costs));
+        // of rows settled before, too: whoever did that may have died before this
+        if (c.isOpen) await this.#fold(c, [...new Set(budgets)]);
+      });
+    }
+    return rows;
   }
 
   /**
