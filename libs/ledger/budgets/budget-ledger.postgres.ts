@@ -165,7 +165,11 @@ export class PostgresBudgetLedger {
       await this.#locked(orgId, async (c) => {
         await transaction(c.sql, () => settleUnknown(c.sql, orgId, costs));
         // of rows settled before, too: whoever did that may have died before this
-        if (c.isOpen) await this.#fold(c, [...new Set(budgets)]);
+        if (!c.isOpen) return;
+        const moved = [...new Set(budgets)];
+        await this.#fold(c, moved);
+        // a hint: who holds slack there asks again, and hears the new total
+        await Promise.all(moved.map((field) => c.redis.publish(c.keys.recall, field)));
       });
     }
     return rows;

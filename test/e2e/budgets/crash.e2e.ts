@@ -107,7 +107,7 @@ describe('the ledger under crashes', () => {
     expect(now).toBeLessThanOrEqual(before + backNanos);
     const [none, bad, unused] = await Promise.all([
       reconcile('req_0198c0de-0000-7000-8000-000000000001', '--cost-usd', '1'),
-      reconcile(first1.id, '--cost-usd', '-1'),
+      reconcile(first1.id, '--cost-usd=-1'),
       reconcile(first1.id),
     ]);
     expect([none.code, none.stdout]).toEqual([1, expect.stringContaining('not in the ledger')]);
