@@ -36,7 +36,9 @@ describe('spools of dead processes', () => {
       add: async (org, process, rows) => {
         if (fails || process === unfit) throw new Error('PostgreSQL is away');
         const ids = rows.map((json) => (JSON.parse(json) as { i: string }).i);
-        added.set(`${org} ${process}`, [...(added.get(`${org} ${process}`) ?? []), ...ids]);
+        const before = added.get(`${org} ${process}`) ?? [];
+        before.push(...ids);
+        added.set(`${org} ${process}`, before);
       },
       close: async (org, process, rows, from) => {
         expect([...rows]).toEqual([]);
@@ -103,7 +105,7 @@ describe('spools of dead processes', () => {
   });
 
   it('KEY-6: a large spool is read a few milliseconds at a time, and handed over in parts', async () => {
-    const many = 30_000;
+    const many = 60_000;
     await leave('dead', (spool) => {
       for (let n = 0; n < many; n++) spool.intent(row(`call_${n}`, `org_${n % 3}`));
     });
@@ -113,19 +115,18 @@ describe('spools of dead processes', () => {
       parts.push(rows.length);
       await add(org, process, rows);
     };
-    let turns = 0;
-    let isOver = false;
-    const count = (): void => {
-      turns += 1;
-      if (!isOver) setImmediate(count);
+    let [longestMs, lastMs, isOver] = [0, performance.now(), false];
+    const look = (): void => {
+      longestMs = Math.max(longestMs, performance.now() - lastMs);
+      lastMs = performance.now();
+      if (!isOver) setImmediate(look);
     };
-    setImmediate(count);
+    look();
     const beganMs = performance.now();
     expect(await adopt()).toBe(1);
     isOver = true;
-    // other work had its turn about every four milliseconds; half as often is granted to a busy machine
-    expect(turns).toBeGreaterThan((performance.now() - beganMs) / 40);
-    expect(turns).toBeGreaterThan(5);
+    // it yields every four milliseconds; more is granted to a busy machine, far less than the whole takes
+    expect(longestMs).toBeLessThan((performance.now() - beganMs) / 8);
     expect(Math.max(...parts)).toBeLessThanOrEqual(500);
     expect(closed.filter(({ ids }) => ids.length === many / 3)).toHaveLength(3);
   });
