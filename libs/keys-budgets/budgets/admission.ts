@@ -1,7 +1,7 @@
 import type { Account } from './account.js';
 import type { BudgetMode, BudgetScope } from './budget-definition.js';
 import type { BudgetSet } from './budget-set.js';
-import type { Segment } from './spool.js';
+import type { OpenIntent } from './spool.js';
 
 /** What a call asks for. */
 export interface AdmitRequest {
@@ -55,7 +55,7 @@ export class Admission {
    * call was not admitted after all (disk full, lease over) and the answer is that of a `store` refusal.
    */
   written: true | Promise<boolean> = true;
-  segment: Segment | null = null;
+  intent: OpenIntent | null = null;
   isOver = false;
 
   constructor(request: AdmitRequest, accounts: readonly Account[], boundNanos: number) {

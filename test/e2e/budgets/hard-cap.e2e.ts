@@ -17,6 +17,7 @@ const KEYS = [
   { name: 'stream', budgets: [lifetime(1, 'clamp')] },
   { name: 'outgrown', budgets: [lifetime(0.005, 'strict')] },
   { name: 'shown', budgets: [lifetime(2, 'clamp')] },
+  { name: 'failing', budgets: [lifetime(1, 'strict')] },
   { name: 'free' },
   { name: 'both', budgets: [lifetime(1, 'strict')], limits: { rpm: 1 } },
   { name: 'both-poor', budgets: [lifetime(0.0001, 'strict')], limits: { rpm: 2 } },
@@ -120,6 +121,23 @@ describe('hard budgets over two gateways', () => {
     const [row] = await cluster.rowsOnce('silent', 1);
     expect(row).toMatchObject({ state: 'unknown', cost: row?.bound, budgets: ['key:key_file_silent:lifetime|life'] });
     expect(row?.bound).toBeGreaterThanOrEqual(1_000_000);
+  });
+
+  it('KEY-6: an error after dispatch may have been billed and stands at its bound; a refusal cost nothing', async () => {
+    for (const status of [400, 429, 500, 502, 503, 529]) {
+      expect(await statusOf(cluster.chat('failing', `status=${status}`))).toBe(status);
+    }
+    const rows = await cluster.rowsOnce('failing', 6);
+    const booked = rows.map(({ status, state, cost, bound }) => [status, state, cost === bound ? 'bound' : cost]);
+    expect(booked.sort(([a], [b]) => Number(a) - Number(b))).toEqual([
+      [400, 'settled', 0],
+      [429, 'settled', 0],
+      [500, 'unknown', 'bound'],
+      [502, 'unknown', 'bound'],
+      [503, 'unknown', 'bound'],
+      [529, 'settled', 0],
+    ]);
+    expect(await cluster.spent('key:key_file_failing:lifetime')).toBe(sum(rows));
   });
 });
 

@@ -123,10 +123,12 @@ export class DataPlaneRunner {
     if (count > 0) this.#parts.log.warn({ count, keys: named }, 'keys cannot be used: their calls are refused');
   }
 
-  /** Serves on, but tells callers to reconnect elsewhere; resolves when no call is left or `drainMs` have passed. */
+  /** Serves on, but tells callers to reconnect elsewhere; resolves when no call is left, some seconds after `drainMs` at the latest. */
   async drain(drainMs: number): Promise<void> {
     this.plane.draining = true;
-    await this.plane.active.drain(drainMs);
+    const left = await this.plane.active.drain(drainMs);
+    if (left > 0)
+      this.plane.log.error({ calls: left }, 'calls did not end when they were told to: they are left behind');
   }
 
   async stop(): Promise<void> {

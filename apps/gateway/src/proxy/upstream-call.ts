@@ -11,6 +11,7 @@ import { OutgrowthWatch } from './outgrowth.js';
 import { answerError } from './refuse.js';
 import { answerHeaders, budgetHeaders, type OutgoingHeaders } from './response-headers.js';
 import { scrub } from './scrub.js';
+import { isReadable, looksLikeJson, mediaType } from './readable-answer.js';
 import { freedNanos, priceOf, settle, type Outcome } from './settle.js';
 import { SseBlocks } from './sse-blocks.js';
 import { EndsOfStream } from './stream-ends.js';
@@ -318,13 +319,28 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   /** The call failed or was ended. What the caller gets depends on what has been sent already. */
   #fail(error: AppError): void {
     const exchange = this.#exchange;
-    const { response } = exchange;
     const usage = this.#usageSoFar();
     if (this.#abortReason === 'client_gone' || this.#isDraining) {
       // Many clients close as soon as they have read the last event: then nothing is missing.
       const complete = this.#isOver();
       return this.#settle({ usage, complete, error: complete ? null : 'client_gone' });
     }
+    try {
+      this.#tellFailure(error);
+    } catch (thrown) {
+      this.#plane.log.error({ requestId: exchange.id, err: thrown }, 'a failure could not be told to the caller');
+      exchange.response.destroy();
+    }
+    this.#plane.log.warn(
+      { requestId: exchange.id, provider: exchange.target?.provider.name, code: error.code, err: error.cause },
+      'an upstream call failed',
+    );
+    this.#settle({ usage, complete: false, error: error.code });
+  }
+
+  #tellFailure(error: AppError): void {
+    const exchange = this.#exchange;
+    const { response } = exchange;
     if (!response.headersSent) {
       const status = exchange.upstreamStatus ?? 0;
       answerError(exchange, this.#plane, error, status >= 400 ? { status, retryAfter: this.#retryAfter } : null);
@@ -335,11 +351,6 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     } else {
       response.destroy(); // no frame can follow half a JSON body: the broken connection is the error
     }
-    this.#plane.log.warn(
-      { requestId: exchange.id, provider: exchange.target?.provider.name, code: error.code, err: error.cause },
-      'an upstream call failed',
-    );
-    this.#settle({ usage, complete: false, error: error.code });
   }
 
   #usageSoFar() {
@@ -360,39 +371,25 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
 
   #settle(outcome: Omit<Outcome, 'captured' | 'sent'>): void {
     this.#over = true;
-    if (this.#isDraining) {
-      this.#plane.drains.release();
-      this.#plane.metrics.clientGone(outcome.complete ? 'drained' : 'cut');
+    try {
+      if (this.#isDraining) {
+        this.#plane.drains.release();
+        this.#plane.metrics.clientGone(outcome.complete ? 'drained' : 'cut');
+      }
+      const error = this.#isDraining ? 'client_gone' : outcome.error;
+      settle(this.#exchange, this.#plane, {
+        ...outcome,
+        error,
+        sent: this.#controller !== null,
+        captured: this.#capture?.take() ?? null,
+      });
+    } catch (error) {
+      this.#plane.log.error(
+        { requestId: this.#exchange.id, err: error },
+        'the end of a call could not be recorded in full',
+      );
+    } finally {
+      this.#plane.active.delete(this); // else a stop would wait for it
     }
-    const error = this.#isDraining ? 'client_gone' : outcome.error;
-    settle(this.#exchange, this.#plane, {
-      ...outcome,
-      error,
-      sent: this.#controller !== null,
-      captured: this.#capture?.take() ?? null,
-    });
-    this.#plane.active.delete(this);
   }
-}
-
-/**
- * Whether an answer can be passed on. A redirect would show the upstream's host, a page of HTML is no answer in any dialect,
- * and of a compressed one (we asked for none) neither usage nor end could be read.
- */
-function isReadable(status: number, headers: IncomingHttpHeaders, isEvents: boolean): boolean {
-  if (status >= 300 && status < 400) return false;
-  const type = mediaType(headers);
-  return (
-    (headers['content-encoding'] ?? 'identity') === 'identity' && (isEvents || type === '' || type.includes('json'))
-  );
-}
-
-/** In lower case; of a header that came twice, both. */
-function mediaType(headers: IncomingHttpHeaders): string {
-  return String(headers['content-type'] ?? '').toLowerCase();
-}
-
-/** Whether the first character that is no space can begin a JSON text; what says it is JSON need not be. */
-function looksLikeJson(body: Buffer): boolean {
-  return /^\s*[[{"\d\-tfn]/.test(body.toString('latin1', 0, 256));
 }
