@@ -169,6 +169,17 @@ describe('usage of Anthropic answers', () => {
     expect(anthropic.usageOfBody('count_tokens', Buffer.from('{"input_tokens":5}'))).toBeNull();
   });
 
+  it('KEY-6: an Anthropic stream that never told its output has not told all of its usage', () => {
+    const start =
+      'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":10,"output_tokens":1}}}\n\n';
+    const stop = 'event: message_stop\ndata: {"type":"message_stop"}\n\n';
+    const delta = 'event: message_delta\ndata: {"type":"message_delta","usage":{"output_tokens":7}}\n\n';
+    const ends = (tail: string) => ({ head: Buffer.from(start), tail: Buffer.from(tail) });
+    expect(anthropic.hasFinalUsage(ends(stop))).toBe(false);
+    expect(anthropic.hasFinalUsage(ends(start + stop))).toBe(false);
+    expect(anthropic.hasFinalUsage(ends(delta + stop))).toBe(true);
+  });
+
   it('LLM-8: error frames carry their event line', () => {
     expect(anthropic.endingOf('messages', Buffer.from('data: {"type":"message_stop"}\n\n'))).toBe('done');
     expect(anthropic.endingOf('messages', Buffer.from('data: {"type":"content_block_stop"}\n\n'))).toBe('cut');

@@ -111,6 +111,12 @@ export function anthropicUsageOfStream(_operation: Operation, ends: StreamEnds):
   return read(merged, JSON.stringify(merged));
 }
 
+/** The output stands in `message_delta` alone: what `message_start` says of it is a beginning. */
+export function anthropicHasFinalUsage({ tail }: StreamEnds): boolean {
+  const lines = dataLinesWith(tail, '"usage"');
+  return lines.length === 0 ? lastObjectAt(tail, 'usage', 1) !== null : firstOf(lines.reverse(), ['usage']) !== null;
+}
+
 function firstOf(lines: readonly Buffer[], path: readonly string[]): FoundObject | null {
   for (const line of lines) {
     const found = objectAt(line, path);

@@ -299,7 +299,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     const failed = ending === 'failed';
     this.#settle({
       usage: this.#withTier(dialect.usageOfStream(operation, ends)),
-      complete: !failed,
+      complete: !failed && dialect.hasFinalUsage(ends),
       error: failed ? 'upstream_failed' : null,
     });
   }
