@@ -95,6 +95,8 @@ describe('requestFacts: what makes a call dearer', () => {
       { compacts: false },
     ],
     ['fallbacks', 'messages', { fallbacks: [{ model: 'a' }, { model: 'b' }] }, { fallbacks: ['a', 'b'] }],
+    ['models a router may take', 'chat', { models: ['a', 'b'] }, { fallbacks: 'unknown' }],
+    ['plugins a router may run', 'chat', { plugins: [{ id: 'web' }] }, { fallbacks: 'unknown' }],
     ['fallbacks it chooses', 'messages', { fallbacks: 'default' }, { fallbacks: 'unknown' }],
     ['a prediction', 'chat', { prediction: { type: 'content', content: 'abc' } }, { predictedBytes: 34 }],
     ['a limit on tool calls', 'responses', { max_tool_calls: 3 }, { maxToolCalls: 3 }],

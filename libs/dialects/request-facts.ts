@@ -170,6 +170,7 @@ function openaiFacts(fields: Fields, operation: Operation, chat: ChatMaximum): D
     predictedBytes: fields.bytes('prediction'),
     asksForAudio: fields.includes('modalities', 'audio'),
     compacts: fields.includes('context_management', 'compact'),
+    fallbacks: ['models', 'route', 'plugins'].some((name) => fields.has(name)) ? 'unknown' : NONE.fallbacks,
   };
 }
 
