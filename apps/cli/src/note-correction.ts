@@ -1,5 +1,7 @@
-import type { DataSource } from 'typeorm';
 import { appendAudit, DEFAULT_ORG_ID } from '#libs/registry/index.js';
+import type { connectPostgres } from '#libs/stores/index.js';
+
+type Source = Awaited<ReturnType<typeof connectPostgres>>;
 
 /** A correction of what calls cost, made from the command line. */
 export interface Correction {
@@ -12,7 +14,7 @@ export interface Correction {
 }
 
 /** Leaves an entry in the audit chain, before anything is changed: a correction that breaks off is on record too. */
-export async function noteCorrection(source: DataSource, { action, what, details }: Correction): Promise<void> {
+export async function noteCorrection(source: Source, { action, what, details }: Correction): Promise<void> {
   const actor = { kind: 'system', id: 'cli', name: 'command line' } as const;
   const entry = {
     orgId: DEFAULT_ORG_ID,

@@ -3,12 +3,7 @@ import { renderAnthropicError, renderAnthropicStreamError } from './errors.js';
 import { renderAnthropicModel, renderAnthropicModels } from './models.js';
 import { anthropicRateHeaders } from './rate-headers.js';
 import { anthropicEnding } from './stream.js';
-import {
-  anthropicHasFinalUsage,
-  anthropicUsageOfBody,
-  anthropicUsageOfRaw,
-  anthropicUsageOfStream,
-} from './usage.js';
+import { anthropicHasFinalUsage, anthropicUsageOfBody, anthropicUsageOfRaw, anthropicUsageOfStream } from './usage.js';
 
 export const anthropic: Dialect = {
   name: 'anthropic',

@@ -1,7 +1,16 @@
 import type { Operation, StreamEnds } from '../dialect.js';
 import { dataLinesWith } from '../data-lines.js';
 import { lastObjectAt, objectAt, objectIn, type FoundObject } from '../found-object.js';
-import { type BesideUsage, count, detailsOf, hasCount, nested, tierOf, type MediaTokens, type TokenUsage } from '../usage.js';
+import {
+  type BesideUsage,
+  count,
+  detailsOf,
+  hasCount,
+  nested,
+  tierOf,
+  type MediaTokens,
+  type TokenUsage,
+} from '../usage.js';
 
 type Json = Record<string, unknown>;
 

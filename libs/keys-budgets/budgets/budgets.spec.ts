@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { setImmediate as turnOver, setTimeout as sleep } from 'node:timers/promises';
 import { newId } from '#libs/platform/ids.js';
 import type { Logger } from '#libs/platform/logger.js';
 import { Admission, type Refusal } from './admission.js';
@@ -12,8 +13,6 @@ import { Budgets, type BudgetsOptions } from './budgets.js';
 import { recoverSpool } from './spool-recovery.js';
 
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-const turnOver = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 interface SentAccount {
   readonly field: string;

@@ -5,6 +5,8 @@ import { openLedger } from '../open-ledger.js';
 import { readConfig } from '../read-config.js';
 import { trueCostOf, trueCostsOf } from '../true-costs.js';
 
+/** Costs that stand in the audit entry itself. */
+const MOST_NOTED = 100;
 const PART_ROWS = 200;
 const MOST_FILE_BYTES = 64 * 1024 * 1024;
 
@@ -57,8 +59,10 @@ export const command: Command = {
     const apply = input.options['apply'] === true;
     let [changed, missing] = [0, 0];
     let deltaNanos = 0n;
-    const { ledger, close } = await openLedger(config);
+    const { ledger, note, close } = await openLedger(config);
     try {
+      const what = costs.length === 1 ? (costs[0] as { id: string }).id : `${costs.length} calls`;
+      if (apply) await note({ action: 'ledger.reconcile', what, details: { costs: costs.slice(0, MOST_NOTED) } });
       for (let i = 0; i < costs.length; i += PART_ROWS) {
         const part = costs.slice(i, i + PART_ROWS);
         const rows = new Map((await ledger.reconcile(part, { apply })).map((row) => [row.id, row]));
