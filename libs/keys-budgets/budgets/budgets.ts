@@ -204,7 +204,7 @@ export class Budgets implements ProcessHost {
       } catch (error) {
         this.logger.warn({ err: error }, 'this process could not be closed in the ledger; its spool will be adopted');
       }
-    }
+    } else this.logger.warn({}, 'the ledger has not committed all rows in time; the spool will be adopted');
     this.spool.abandon();
     return false;
   }
