@@ -26,13 +26,20 @@ describe('addresses of webhooks', () => {
     ['https://[::ffff:127.0.0.1]/x', /egress\.allow/],
     ['https://169.254.169.254/latest', /egress\.allow/],
     ['http://8.8.8.8/x', /https/],
+    ['http://hooks.example/x', /https/],
     [`https://hooks.example/${'x'.repeat(2048)}`, /2048/],
   ])('CFG-1: %s is refused: no private address unless the operator allows it', (url, fault) => {
     expect(faultOfWebhookUrl(url, closed)).toMatch(fault);
   });
 
   it('CFG-1: what the operator lists may be reached, by plain http too', () => {
-    for (const url of ['http://127.0.0.1:9/x', 'http://localhost/x', 'http://10.1.2.3/', 'https://10.1.2.3/']) {
+    for (const url of [
+      'http://127.0.0.1:9/x',
+      'http://localhost/x',
+      'http://10.1.2.3/',
+      'https://10.1.2.3/',
+      'http://inside.example/',
+    ]) {
       expect(faultOfWebhookUrl(url, open)).toBeNull();
     }
     expect(faultOfWebhookUrl('http://10.2.2.3/', open)).toMatch(/egress\.allow/);

@@ -59,6 +59,8 @@ export interface Dialect {
   usageOfBody(operation: Operation, body: Buffer): TokenUsage | null;
   /** Usage in what is left of a relayed stream; complete only when its ending is `done`. */
   usageOfStream(operation: Operation, ends: StreamEnds): TokenUsage | null;
+  /** Whether a stream that ended properly has reported all of its usage, and not only what its beginning told. */
+  hasFinalUsage(ends: StreamEnds): boolean;
   /** Usage read again from its `raw` text and what stood beside it; `null` when that is no usage object. */
   usageOfRaw(raw: string, beside: BesideUsage): TokenUsage | null;
   /** Response header that names the service tier, where the answer's body does not. */

@@ -1,3 +1,5 @@
+import { MEDIA_WORDS } from './request-media.js';
+
 /**
  * Words that decide what a request may cost, noticed while the scanner skips nested values: one look at a table per string.
  * They are hints: a mark says "look closer", its absence that there is nothing to look for.
@@ -15,32 +17,7 @@ export const MARK_ESCAPED = 8;
 const WORDS: readonly (readonly [string, number])[] = [
   ['cache_control', MARK_CACHE],
   ['1h', MARK_ONE_HOUR],
-  ...[
-    'image',
-    'image_url',
-    'input_image',
-    'image_generation_call',
-    'computer_screenshot',
-    'input_audio',
-    'audio',
-    'audio_url',
-    'video',
-    'video_url',
-    'input_video',
-    'file',
-    'file_id',
-    'file_data',
-    'file_url',
-    'file_uri',
-    'fileData',
-    'fileUri',
-    'input_file',
-    'inlineData',
-    'inline_data',
-    'document',
-    'container_upload',
-    'item_reference',
-  ].map((word) => [word, MARK_MEDIA] as const),
+  ...MEDIA_WORDS.map((word) => [word, MARK_MEDIA] as const),
 ];
 
 const MARKS = new Map(WORDS);

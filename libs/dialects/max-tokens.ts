@@ -4,12 +4,35 @@ import { addField, parseSpan, scanObject, type Edit, type ScannedObject, type Sp
 /** How a chat request names its maximum: OpenAI's own API wants the newer name, compatible servers know the older one. */
 export type ChatMaximum = 'max_completion_tokens' | 'max_tokens';
 
-const OPENAI_NAMES = ['max_tokens', 'max_completion_tokens', 'max_output_tokens'];
+/** The names under which a maximum is read; `also`: names that some servers read and others do not know. */
+interface MaximumNames {
+  readonly read: readonly string[];
+  readonly also: readonly string[];
+}
+
+const NAMES: Readonly<Partial<Record<Operation, MaximumNames>>> = {
+  messages: { read: ['max_tokens'], also: [] },
+  responses: { read: ['max_output_tokens'], also: [] },
+  completions: { read: ['max_tokens'], also: [] },
+};
+const CHAT_NAMES: Readonly<Record<ChatMaximum, MaximumNames>> = {
+  max_completion_tokens: { read: ['max_completion_tokens', 'max_tokens'], also: [] },
+  max_tokens: { read: ['max_tokens'], also: ['max_completion_tokens'] },
+};
+const NO_NAMES: MaximumNames = { read: [], also: [] };
 
 /**
- * The edits that make a request ask for at most `tokens` output tokens: what states a maximum is replaced, and the field is
- * added where none does. Names differ by dialect: chat and completions, `max_output_tokens` for Responses, Anthropic's
- * `max_tokens`, Gemini's `generationConfig.maxOutputTokens`.
+ * How an operation names its maximum of output tokens. A number under any other name limits nothing: OpenAI refuses it,
+ * compatible servers pass over it in silence.
+ */
+export function maximumNames(operation: Operation, chat: ChatMaximum): MaximumNames {
+  return operation === 'chat' ? CHAT_NAMES[chat] : (NAMES[operation] ?? NO_NAMES);
+}
+
+/**
+ * The edits that make a request ask for at most `tokens` output tokens: what states a maximum under a name that the provider
+ * reads, or may read, is replaced, and the field is added where none does. Names differ by dialect: chat and completions,
+ * `max_output_tokens` for Responses, Anthropic's `max_tokens`, Gemini's `generationConfig.maxOutputTokens`.
  */
 export function maxTokensEdits(
   operation: Operation,
@@ -19,30 +42,19 @@ export function maxTokensEdits(
   chat: ChatMaximum,
 ): readonly Edit[] {
   const value = String(tokens);
-  switch (operation) {
-    case 'generate':
-    case 'stream_generate':
-      return geminiEdits(body, scanned, value);
-    case 'messages':
-      return stated(scanned, ['max_tokens'], value) ?? [addField(scanned, 'max_tokens', value)];
-    case 'responses':
-      return stated(scanned, OPENAI_NAMES, value) ?? [addField(scanned, 'max_output_tokens', value)];
-    case 'completions':
-      return stated(scanned, OPENAI_NAMES, value) ?? [addField(scanned, 'max_tokens', value)];
-    case 'chat':
-      return stated(scanned, OPENAI_NAMES, value) ?? [addField(scanned, chat, value)];
-    default:
-      return []; // no output, or none that is billed
-  }
-}
-
-function stated({ fields }: ScannedObject, names: readonly string[], value: string): readonly Edit[] | null {
-  const edits: Edit[] = [];
-  for (const name of names) {
+  if (operation === 'generate' || operation === 'stream_generate') return geminiEdits(body, scanned, value);
+  const { read, also } = maximumNames(operation, chat);
+  const [own] = read;
+  if (own === undefined) return []; // no output, or none that is billed
+  const { fields } = scanned;
+  const isStated = (name: string): boolean => {
     const span = fields.get(name);
-    if (span !== undefined) edits.push({ ...span, text: value });
-  }
-  return edits.length === 0 ? null : edits;
+    return span !== undefined && body[span.start] !== LETTER_N; // `null` is as good as absent
+  };
+  const edits = [...read, ...also].filter(isStated).map((name) => ({ ...(fields.get(name) as Span), text: value }));
+  if (read.some(isStated)) return edits;
+  const empty = fields.get(own);
+  return [...edits, empty === undefined ? addField(scanned, own, value) : { ...empty, text: value }];
 }
 
 const CONFIG_NAMES = ['generationConfig', 'generation_config'] as const;
@@ -61,6 +73,8 @@ const CONFIG_FIELDS: ReadonlySet<string> = new Set([
 export interface GeminiMaximum {
   readonly tokens: number | null;
   readonly candidates: number | null;
+  /** A number of answers is stated that is no plain positive integer. */
+  readonly isUnclear: boolean;
   readonly asksForAudio: boolean;
 }
 
@@ -70,20 +84,24 @@ export function geminiMaximum(body: Buffer, scanned: ScannedObject): GeminiMaxim
   const candidates: number[] = [];
   let asksForAudio = false;
   let isUnusable = false;
+  let isUnclear = false;
   for (const { config, inside } of configsOf(body, scanned)) {
     for (const [name, span] of inside.fields) {
       const value = parseSpan(config, span);
       if (name.startsWith('max') && value !== null) {
         if (isCount(value)) maxima.push(value);
         else isUnusable = true;
-      } else if (name.startsWith('candidate') && isCount(value)) candidates.push(value);
-      else if (name.startsWith('speech')) asksForAudio = true;
+      } else if (name.startsWith('candidate') && value !== null) {
+        if (isCount(value) && value > 0) candidates.push(value);
+        else isUnclear = true;
+      } else if (name.startsWith('speech')) asksForAudio = true;
       else if (name.startsWith('response')) asksForAudio ||= JSON.stringify(value).includes('AUDIO');
     }
   }
   return {
     tokens: isUnusable || maxima.length === 0 ? null : Math.max(...maxima),
     candidates: candidates.length === 0 ? null : Math.max(...candidates),
+    isUnclear,
     asksForAudio,
   };
 }

@@ -1,8 +1,7 @@
 import type { DialectName, Operation } from './dialect.js';
-import { maxTokensEdits } from './max-tokens.js';
 import { requestFacts, type RequestFacts } from './request-facts.js';
 import { REQUEST_FIELDS } from './request-fields.js';
-import { scanObject, splice } from './scan.js';
+import { scanObject } from './scan.js';
 
 const DIALECT: Partial<Record<Operation, DialectName>> = {
   messages: 'anthropic',
@@ -20,9 +19,7 @@ const PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QD
 describe('requestFacts: maxima', () => {
   it.each<[Operation, object, number | null]>([
     ['chat', { max_tokens: 100 }, 100],
-    ['chat', { max_completion_tokens: 200 }, 200],
     ['chat', { max_tokens: 100, max_completion_tokens: 200 }, 200],
-    ['chat', { max_tokens: null, max_completion_tokens: 200 }, 200],
     ['chat', {}, null],
     ['chat', { max_tokens: null }, null],
     // servers differ in what they make of these: none of them can be relied on
@@ -98,6 +95,8 @@ describe('requestFacts: what makes a call dearer', () => {
       { compacts: false },
     ],
     ['fallbacks', 'messages', { fallbacks: [{ model: 'a' }, { model: 'b' }] }, { fallbacks: ['a', 'b'] }],
+    ['models a router may take', 'chat', { models: ['a', 'b'] }, { fallbacks: 'unknown' }],
+    ['plugins a router may run', 'chat', { plugins: [{ id: 'web' }] }, { fallbacks: 'unknown' }],
     ['fallbacks it chooses', 'messages', { fallbacks: 'default' }, { fallbacks: 'unknown' }],
     ['a prediction', 'chat', { prediction: { type: 'content', content: 'abc' } }, { predictedBytes: 34 }],
     ['a limit on tool calls', 'responses', { max_tool_calls: 3 }, { maxToolCalls: 3 }],
@@ -295,37 +294,5 @@ describe('requestFacts: media', () => {
       ],
     };
     expect(factsOf('chat', body)).toMatchObject({ media: { images: 1, payloadBytes: 0 } });
-  });
-});
-
-describe('maxTokensEdits', () => {
-  const edited = (operation: Operation, body: string, chat: 'max_tokens' | 'max_completion_tokens' = 'max_tokens') => {
-    const bytes = Buffer.from(body);
-    const scanned = scanObject(bytes, REQUEST_FIELDS[DIALECT[operation] ?? 'openai']);
-    return splice(bytes, maxTokensEdits(operation, bytes, scanned, 64, chat)).toString();
-  };
-  it.each<[Operation, string, string]>([
-    ['chat', '{"model":"m"}', '{"model":"m","max_tokens":64}'],
-    ['chat', '{}', '{"max_tokens":64}'],
-    ['chat', '{ "max_tokens" : 128000 , "a":1}', '{ "max_tokens" : 64 , "a":1}'],
-    ['chat', '{"max_tokens":1,"max_completion_tokens":2}', '{"max_tokens":64,"max_completion_tokens":64}'],
-    ['chat', '{"max_completion_tokens":null}', '{"max_completion_tokens":64}'],
-    ['responses', '{"input":"x"}', '{"input":"x","max_output_tokens":64}'],
-    ['completions', '{"prompt":"x"}', '{"prompt":"x","max_tokens":64}'],
-    ['messages', '{"max_tokens":9}', '{"max_tokens":64}'],
-    ['messages', '{}', '{"max_tokens":64}'],
-    ['generate', '{"contents":[]}', '{"contents":[],"generationConfig":{"maxOutputTokens":64}}'],
-    ['generate', '{"generationConfig":{}}', '{"generationConfig":{"maxOutputTokens":64}}'],
-    ['generate', '{"generationConfig":{"topK":1}}', '{"generationConfig":{"topK":1,"maxOutputTokens":64}}'],
-    ['generate', '{"generation_config":{"max_output_tokens":9}}', '{"generation_config":{"max_output_tokens":64}}'],
-    ['generate', '{"generationConfig":null}', '{"generationConfig":{"maxOutputTokens":64}}'],
-    ['generate', '{"generationConfig":7}', '{"generationConfig":7}'],
-    ['embeddings', '{"input":"x"}', '{"input":"x"}'],
-  ])('KEY-4: %s %s', (operation, body, expected) => {
-    expect(edited(operation, body)).toBe(expected);
-  });
-
-  it('KEY-4: OpenAI’s own chat route gets the newer name', () => {
-    expect(edited('chat', '{}', 'max_completion_tokens')).toBe('{"max_completion_tokens":64}');
   });
 });

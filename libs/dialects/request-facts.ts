@@ -1,6 +1,7 @@
-import type { Operation } from './dialect.js';
+import type { DialectName, Operation } from './dialect.js';
 import { MARK_CACHE, MARK_ESCAPED, MARK_MEDIA, MARK_ONE_HOUR } from './marks.js';
-import { geminiMaximum } from './max-tokens.js';
+import { type ChatMaximum, geminiMaximum, maximumNames } from './max-tokens.js';
+import { promptsIn } from './request-prompts.js';
 import { mediaIn, type MediaFacts } from './request-media.js';
 import { serverToolsIn, type ServerTool } from './request-tools.js';
 import { REQUEST_FIELDS } from './request-fields.js';
@@ -13,14 +14,20 @@ import { nested } from './usage.js';
  */
 export interface RequestFacts {
   readonly operation: Operation;
-  /** Bytes of the body without the base64 of media. */
+  /** Bytes of the body without the base64 of media and without prompts that are token ids. */
   readonly textBytes: number;
-  /** The largest of the maxima the request states; `null`: none that can be relied on. */
+  /** Tokens of the prompt that are given as ids. */
+  readonly idTokens: number;
+  /** The largest of the maxima stated under names that the provider reads; `null`: none that can be relied on. */
   readonly maxTokens: number | null;
+  /** A maximum under a name that only some servers read: what the caller wishes, but no bound. */
+  readonly wishedTokens: number | null;
   /** Output tokens below which the provider refuses the request (a thinking budget). */
   readonly leastTokens: number;
-  /** Answers asked for: `n`, `best_of`, `candidateCount`. */
+  /** Answers asked for: `n`, `best_of`, `candidateCount`, times the prompts of a batch. */
   readonly answers: number;
+  /** The field that states how many answers there will be in a way servers may understand differently; `null`: none. */
+  readonly unclearAnswers: string | null;
   /** Tier asked for, in lower case; `null`: none, or left to the provider. */
   readonly serviceTier: string | null;
   /** Anthropic's `inference_geo`. */
@@ -47,44 +54,77 @@ export interface RequestFacts {
 /**
  * Reads the facts from a scanned body without parsing it. Only when the scan saw a word that may stand for media, or a word
  * spelled in escapes, the body is parsed.
+ * @param chat the maximum that the provider reads in chat requests; the older name is read by all of them
  * @throws AppError `invalid_json` for a value that is none
  */
-export function requestFacts(operation: Operation, body: Buffer, scanned: ScannedObject): RequestFacts {
+export function requestFacts(
+  operation: Operation,
+  body: Buffer,
+  scanned: ScannedObject,
+  chat: ChatMaximum = 'max_tokens',
+): RequestFacts {
   if ((scanned.marks & MARK_ESCAPED) !== 0) {
     // A word may hide in escapes: read the plainest spelling of the same request instead.
     const plain = Buffer.from(JSON.stringify(parseSpan(body, { start: 0, end: body.length })));
-    const { textBytes, ...facts } = factsOf(operation, plain, scanObject(plain, ALL_FIELDS));
+    const { textBytes, ...facts } = factsOf(operation, plain, scanObject(plain, ALL_FIELDS), chat);
     return { ...facts, textBytes: Math.max(textBytes, body.length - (plain.length - textBytes)) };
   }
-  return factsOf(operation, body, scanned);
+  return factsOf(operation, body, scanned, chat);
 }
 
 const ALL_FIELDS: ReadonlySet<string> = new Set(Object.values(REQUEST_FIELDS).flatMap((fields) => [...fields]));
 
-function factsOf(operation: Operation, body: Buffer, scanned: ScannedObject): RequestFacts {
-  const media = (scanned.marks & MARK_MEDIA) === 0 ? null : mediaIn(parseSpan(body, { start: 0, end: body.length }));
+function factsOf(operation: Operation, body: Buffer, scanned: ScannedObject, chat: ChatMaximum): RequestFacts {
+  const whole = { start: 0, end: body.length };
+  const media = (scanned.marks & MARK_MEDIA) === 0 ? null : mediaIn(parseSpan(body, whole), dialectOf(operation));
   const fields = new Fields(body, scanned);
   const serverTools = serverToolsIn(body, scanned.fields.get('tools'));
   const shared = {
     operation,
     textBytes: body.length - (media?.payloadBytes ?? 0),
+    idTokens: 0,
     media: media !== null && media.images + media.others + media.sounds === 0 && !media.stored ? null : media,
     hasTools: fields.has('tools'),
     serverTools: [...serverTools, ...toolsBeside(fields)],
   };
+  switch (dialectOf(operation)) {
+    case 'anthropic':
+      return { ...shared, ...anthropicFacts(fields, scanned.marks) };
+    case 'gemini':
+      return { ...shared, ...geminiFacts(fields, body, scanned) };
+    default:
+      return withPrompts({ ...shared, ...openaiFacts(fields, operation, chat) }, body, scanned);
+  }
+}
+
+function dialectOf(operation: Operation): DialectName {
   switch (operation) {
     case 'messages':
     case 'count_tokens':
-      return { ...shared, ...anthropicFacts(fields, scanned.marks) };
+      return 'anthropic';
     case 'generate':
     case 'stream_generate':
     case 'gemini_count_tokens':
     case 'gemini_embed':
     case 'gemini_batch_embed':
-      return { ...shared, ...geminiFacts(fields, body, scanned) };
+      return 'gemini';
     default:
-      return { ...shared, ...openaiFacts(fields, operation) };
+      return 'openai';
   }
+}
+
+/** Legacy completions answer each prompt of a list; their prompts, like the inputs of embeddings, may be token ids. */
+function withPrompts(facts: RequestFacts, body: Buffer, { fields }: ScannedObject): RequestFacts {
+  const isCompletion = facts.operation === 'completions';
+  const span = isCompletion ? fields.get('prompt') : facts.operation === 'embeddings' ? fields.get('input') : undefined;
+  const prompts = span === undefined ? null : promptsIn(body, span);
+  if (prompts === null) return facts;
+  return {
+    ...facts,
+    answers: isCompletion ? facts.answers * prompts.count : facts.answers,
+    textBytes: facts.textBytes - prompts.idBytes,
+    idTokens: prompts.idTokens,
+  };
 }
 
 /** Tools of the provider that are asked for outside `tools`. */
@@ -94,10 +134,12 @@ function toolsBeside(fields: Fields): readonly ServerTool[] {
   return fields.bytes('mcp_servers') > 2 ? [{ ...none, kind: 'mcp', maxUses: null }] : [];
 }
 
-type DialectFacts = Omit<RequestFacts, 'operation' | 'textBytes' | 'media' | 'hasTools' | 'serverTools'>;
+type DialectFacts = Omit<RequestFacts, 'operation' | 'textBytes' | 'idTokens' | 'media' | 'hasTools' | 'serverTools'>;
 
 const NONE = {
   leastTokens: 0,
+  wishedTokens: null,
+  unclearAnswers: null,
   region: null,
   cacheWrites: 'none',
   maxToolCalls: null,
@@ -108,13 +150,18 @@ const NONE = {
   fallbacks: [] as readonly string[],
 } as const;
 
-function openaiFacts(fields: Fields, operation: Operation): DialectFacts {
+function openaiFacts(fields: Fields, operation: Operation, chat: ChatMaximum): DialectFacts {
   const isResponse = operation === 'responses';
+  const counted = operation === 'chat' || operation === 'completions';
+  const names = maximumNames(operation, chat);
   const keepsLonger = fields.has('prompt_cache_retention') || fields.has('prompt_cache_options');
   return {
     ...NONE,
-    maxTokens: fields.maximum(['max_tokens', 'max_completion_tokens', 'max_output_tokens']),
-    answers: Math.max(1, fields.count('n') ?? 1, fields.count('best_of') ?? 1),
+    // A server that reads the other name as well may take the larger one.
+    maxTokens: fields.maximum(names.read) === null ? null : fields.maximum([...names.read, ...names.also]),
+    wishedTokens: fields.maximum(names.also),
+    answers: counted ? Math.max(1, fields.count('n') ?? 1, fields.count('best_of') ?? 1) : 1,
+    unclearAnswers: counted ? (['n', 'best_of'].find((name) => fields.isUnclearCount(name)) ?? null) : null,
     serviceTier: fields.tier('service_tier'),
     cacheWrites: keepsLonger ? 'long' : 'short',
     maxToolCalls: fields.count('max_tool_calls'),
@@ -123,6 +170,7 @@ function openaiFacts(fields: Fields, operation: Operation): DialectFacts {
     predictedBytes: fields.bytes('prediction'),
     asksForAudio: fields.includes('modalities', 'audio'),
     compacts: fields.includes('context_management', 'compact'),
+    fallbacks: ['models', 'route', 'plugins'].some((name) => fields.has(name)) ? 'unknown' : NONE.fallbacks,
   };
 }
 
@@ -150,6 +198,7 @@ function geminiFacts(fields: Fields, body: Buffer, scanned: ScannedObject): Dial
     ...NONE,
     maxTokens: maximum.tokens,
     answers: Math.max(1, maximum.candidates ?? 1),
+    unclearAnswers: maximum.isUnclear ? 'generationConfig.candidateCount' : null,
     serviceTier: fields.tier('serviceTier') ?? fields.tier('service_tier'),
     storedInput: fields.has('cachedContent') || fields.has('cached_content'),
     asksForAudio: maximum.asksForAudio,
@@ -199,6 +248,11 @@ class Fields {
   count(name: string): number | null {
     const span = this.#fields.get(name);
     return span === undefined ? null : countIn(this.#body, span);
+  }
+
+  /** Something stands there that is no positive whole number in plain digits. */
+  isUnclearCount(name: string): boolean {
+    return this.has(name) && (this.count(name) ?? 0) === 0;
   }
 
   text(name: string): string | null {

@@ -22,6 +22,10 @@ const OPENAI = [
   'prompt_cache_retention',
   'prompt_cache_options',
   'context_management',
+  // of servers that route by themselves: another model may answer, or be asked too
+  'models',
+  'route',
+  'plugins',
 ];
 const ANTHROPIC = [
   'max_tokens',

@@ -169,6 +169,17 @@ describe('usage of Anthropic answers', () => {
     expect(anthropic.usageOfBody('count_tokens', Buffer.from('{"input_tokens":5}'))).toBeNull();
   });
 
+  it('KEY-6: an Anthropic stream that never told its output has not told all of its usage', () => {
+    const start =
+      'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":10,"output_tokens":1}}}\n\n';
+    const stop = 'event: message_stop\ndata: {"type":"message_stop"}\n\n';
+    const delta = 'event: message_delta\ndata: {"type":"message_delta","usage":{"output_tokens":7}}\n\n';
+    const ends = (tail: string) => ({ head: Buffer.from(start), tail: Buffer.from(tail) });
+    expect(anthropic.hasFinalUsage(ends(stop))).toBe(false);
+    expect(anthropic.hasFinalUsage(ends(start + stop))).toBe(false);
+    expect(anthropic.hasFinalUsage(ends(delta + stop))).toBe(true);
+  });
+
   it('LLM-8: error frames carry their event line', () => {
     expect(anthropic.endingOf('messages', Buffer.from('data: {"type":"message_stop"}\n\n'))).toBe('done');
     expect(anthropic.endingOf('messages', Buffer.from('data: {"type":"content_block_stop"}\n\n'))).toBe('cut');
@@ -190,5 +201,39 @@ describe('usage of Gemini answers', () => {
       'data: {"candidates":[{"content":{"parts":[{"functionCall":{"args":{"error":{"a":1}}}}]},"finishReason":"STOP"}]}\n\n';
     expect(gemini.endingOf('stream_generate', Buffer.from(argument))).toBe('done');
     expect(gemini.endingOf('stream_generate', Buffer.from('data: {"error":{"code":503}}\n\n'))).toBe('failed');
+  });
+});
+
+describe('a usage object without a count', () => {
+  it.each([
+    '{}',
+    '{"prompt_tokens":"12","input_tokens":"3"}',
+    '{"prompt_tokens":-5,"completion_tokens":-1}',
+    '{"total_tokens":7}',
+    '{"prompt_tokens":null}',
+  ])('KEY-6: %s is no usage: the call stays at its bound', (usage) => {
+    const body = Buffer.from(`{"choices":[],"usage":${usage}}`);
+    expect(openai.usageOfBody('chat', body)).toBeNull();
+    expect(openai.usageOfBody('responses', body)).toBeNull();
+    expect(openai.usageOfBody('embeddings', body)).toBeNull();
+    expect(openai.usageOfStream('chat', ends(`data: ${body.toString()}\n\ndata: [DONE]\n\n`))).toBeNull();
+    expect(anthropic.usageOfBody('messages', body)).toBeNull();
+  });
+  it('KEY-6: the same for Gemini; a measured zero stays a zero', () => {
+    expect(gemini.usageOfBody('generate', Buffer.from('{"usageMetadata":{}}'))).toBeNull();
+    expect(gemini.usageOfBody('generate', Buffer.from('{"usageMetadata":{"promptTokenCount":"9"}}'))).toBeNull();
+    expect(gemini.usageOfBody('generate', Buffer.from('{"usageMetadata":{"promptTokenCount":0}}'))).not.toBeNull();
+    expect(openai.usageOfBody('chat', Buffer.from('{"usage":{"prompt_tokens":0}}'))).toMatchObject({ inputTokens: 0 });
+  });
+});
+
+describe('searches of chat answers', () => {
+  it('KEY-5: an answer that cites pages has searched once; a text about citations has not', () => {
+    const body = (message: object) =>
+      Buffer.from(JSON.stringify({ choices: [{ message }], usage: { prompt_tokens: 1 } }));
+    const cited = body({ content: 'x', annotations: [{ type: 'url_citation' }, { type: 'url_citation' }] });
+    expect(openai.usageOfBody('chat', cited)).toMatchObject({ webSearchRequests: 1 });
+    const about = body({ content: '{"type":"url_citation"}' });
+    expect(openai.usageOfBody('chat', about)).toMatchObject({ webSearchRequests: 0 });
   });
 });

@@ -114,6 +114,14 @@ export function count(value: unknown): number {
   return typeof value === 'number' && Number.isFinite(value) && value > 0 ? Math.floor(value) : 0;
 }
 
+/** Whether a usage report has one of these counts in a form that can be read; a report without any tells nothing. */
+export function hasCount(usage: Readonly<Record<string, unknown>>, names: readonly string[]): boolean {
+  return names.some((name) => {
+    const value = usage[name];
+    return typeof value === 'number' && Number.isFinite(value) && value >= 0;
+  });
+}
+
 /** A nested object of a usage report, or an empty one. */
 export function nested(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};

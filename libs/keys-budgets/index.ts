@@ -27,6 +27,7 @@ export type { BudgetSums } from './budget-listing.js';
 export { FileKeySecrets, type ResolvedFileKey } from './file-key-secrets.js';
 export { KeyAdmin, type Declared } from './key-admin.js';
 export { compileKeys, MAX_KEY_LENGTH, MIN_KEY_LENGTH, type KeyIndex, type KeyRecord } from './key-index.js';
+export { unusableKeys } from './key-problem.js';
 export type { KeyUse, KeyUses } from './key-view.js';
 export { KeysModule, type From, type KeysModuleOptions } from './keys.module.js';
 export type { LimitCounters, LimitMessage, LimitReply } from './limits/limit-counters.js';

@@ -19,7 +19,7 @@ import { fileKeyId } from './key-index.js';
 import { faultsOfRights, rightsOf } from './key-rights.js';
 import type { Fault, KeySettings } from './key-settings.js';
 import { viewOfDocument, viewOfFileKey, type KeyView } from './key-view.js';
-import type { FileOwners } from './owner-index.js';
+import { OwnerIndex, type FileOwners } from './owner-index.js';
 import { faultsOfOwners, OwnerLookup } from './owner-lookup.js';
 
 /** What the configuration file declares, asked anew each time. */
@@ -56,6 +56,8 @@ const FIELDS = Object.keys(KEY_DEFAULTS);
  * on the registry as it stands, so that no owner vanishes between the look and the change.
  */
 export class KeyAdmin {
+  #owners = OwnerIndex.empty;
+
   constructor(
     private readonly writer: RegistryWriter,
     private readonly feed: RegistryFeed,
@@ -117,7 +119,7 @@ export class KeyAdmin {
 
   get(orgId: string, id: string): KeyView {
     const fileKey = this.declared().keys.find((key) => fileKeyId(key.name) === id);
-    if (fileKey !== undefined) return viewOfFileKey(fileKey, this.clock.now());
+    if (fileKey !== undefined) return viewOfFileKey(fileKey, this.clock.now(), this.owners());
     const document = this.feed.current().get(orgId, 'key', id);
     if (document === null) throw noSuchKey();
     return this.view(document);
@@ -146,24 +148,34 @@ export class KeyAdmin {
     return this.change(key.id, async () => block({ ...editor, ...key }, reason, this.clock.now()));
   }
 
-  /** Lets a blocked key work again; refused while an owner it names does not exist, since nothing would limit it then. */
+  /**
+   * Lets a blocked key work again; refused while an owner it names does not exist, since nothing would limit it then, and to
+   * whoever could not give what it may.
+   */
   unblock(editor: KeyEditor, key: KeyRef): Promise<KeyView> {
     return this.change(key.id, async (look) => {
       const document = await look.get({ orgId: editor.orgId, kind: 'key', id: key.id });
       if (document === null) throw noSuchKey();
+      refuseBeyondRights(editor, document);
       const fault = await this.orphaned(look, document);
       if (fault !== null) throw new AppError('conflict', { text: fault });
       return unblock({ ...editor, ...key });
     });
   }
 
-  /** Gives a key a new secret; the one before works for `graceMs` longer. */
+  /** Gives a key a new secret, to who could give what it may; the one before works for `graceMs` longer. */
   async rotate(editor: KeyEditor, key: KeyRef, graceMs: number): Promise<NewKey> {
     const { change, secret } = rotation(
       { ...editor, ...key },
       { graceMs, nowMs: this.clock.now(), pepper: this.pepper },
     );
-    return { view: await this.change(key.id, async () => change), secret };
+    const view = await this.change(key.id, async (look) => {
+      const document = await look.get({ orgId: editor.orgId, kind: 'key', id: key.id });
+      if (document === null) throw noSuchKey();
+      refuseBeyondRights(editor, document);
+      return change;
+    });
+    return { view, secret };
   }
 
   /** Does the same to many keys, all or none; every id that cannot be changed is named. */
@@ -195,7 +207,8 @@ export class KeyAdmin {
     const document = await look.get({ orgId: editor.orgId, kind: 'key', id });
     if (document === null) return 'names no key';
     if (action !== 'delete' && keyBody(document).revokedAtMs !== null) return 'is revoked';
-    return action === 'unblock' ? this.orphaned(look, document) : null;
+    if (action !== 'unblock') return null;
+    return beyondRights(editor, document) ?? this.orphaned(look, document);
   }
 
   /** What keeps a key from working again; `null` when nothing does. */
@@ -212,8 +225,7 @@ export class KeyAdmin {
     changed: ReadonlySet<string>,
     owners: OwnerLookup,
   ): readonly Fault[] {
-    const { models, routes } = settings;
-    const given = { ...(changed.has('models') ? { models } : {}), ...(changed.has('routes') ? { routes } : {}) };
+    const given = Object.fromEntries(Object.entries(settings).filter(([field]) => changed.has(field)));
     return [...faultsOfRights(rightsOf(editor.role), given), ...faultsOfOwners(settings, changed, owners)];
   }
 
@@ -224,7 +236,7 @@ export class KeyAdmin {
   }
 
   private *listed(orgId: string): Iterable<KeyView | RegistryDocument> {
-    for (const key of this.declared().keys) yield viewOfFileKey(key, this.clock.now());
+    for (const key of this.declared().keys) yield viewOfFileKey(key, this.clock.now(), this.owners());
     for (const document of this.feed.current().all('key')) if (document.orgId === orgId) yield document;
   }
 
@@ -233,8 +245,24 @@ export class KeyAdmin {
   }
 
   private view(document: RegistryDocument): KeyView {
-    return viewOfDocument(document, this.clock.now());
+    return viewOfDocument(document, this.clock.now(), this.owners());
   }
+
+  /** As this replica knows them now; the same object while nothing of them changes. */
+  private owners(): OwnerIndex {
+    return (this.#owners = this.#owners.at(this.feed.current(), this.declared()));
+  }
+}
+
+/** What of a key goes beyond the rights of whoever would make it work; `null` when nothing does (KEY-1). */
+function beyondRights({ role }: KeyEditor, document: RegistryDocument): string | null {
+  const [fault] = faultsOfRights(rightsOf(role), keyBody(document));
+  return fault === undefined ? null : `The key has more than you may give: its ${fault.path} ${fault.message}.`;
+}
+
+function refuseBeyondRights(editor: KeyEditor, document: RegistryDocument): void {
+  const text = beyondRights(editor, document);
+  if (text !== null) throw new AppError('permission_denied', { text });
 }
 
 function noSuchKey(): AppError {

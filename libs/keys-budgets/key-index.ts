@@ -7,6 +7,7 @@ import { compileGlobs, memoised, type Matcher } from './glob.js';
 import { keyBody } from './key-document.js';
 import type { LimitScope } from './limits/limit-scope.js';
 import { OwnerIndex } from './owner-index.js';
+import { problemOf } from './key-problem.js';
 import { budgetsOf, limitScopesOf, ownersOf, type OwnedBudget, type OwnedKey } from './ownership.js';
 
 /** A virtual key as the data plane knows it. Whether it has expired is for the caller to compare with the time. */
@@ -21,6 +22,8 @@ export interface KeyRecord {
   readonly expiresAtMs: number | null;
   readonly status: 'active' | 'revoked' | 'blocked';
   readonly source: 'api' | 'file';
+  /** Why its calls are refused although it works, a sentence; `null`: they are not. */
+  readonly problem: string | null;
   /** What its calls are charged to, the most specific first; the same list as long as the record is the same. */
   readonly budgets: readonly OwnedBudget[];
   /** What its calls count against, those of the model aside; empty: nothing. */
@@ -147,6 +150,7 @@ function compile(key: Settings, owners: OwnerIndex): KeyRecord {
     expiresAtMs: key.expiresAtMs,
     status: key.status,
     source: key.source,
+    problem: problemOf(owners, key),
     budgets: budgetsOf(owners, key),
     limits: limitScopesOf(owners, key),
     chain: key.chain ?? null,
@@ -160,7 +164,7 @@ function compile(key: Settings, owners: OwnerIndex): KeyRecord {
  * Compiles the registry's keys, overlaid by those of the file, into an immutable look-up by digest.
  *
  * @param pepper the cluster's `key-pepper` as a secret key object
- * @param owners of the same moment; keys whose owners are unknown have their own budgets and limits only
+ * @param owners of the same moment; keys whose owners are unknown have a `problem`
  */
 export function compileKeys(
   registry: RegistryState,

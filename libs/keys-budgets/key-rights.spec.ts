@@ -35,12 +35,21 @@ describe('rights of a role', () => {
   });
 
   it('KEY-1: names each pattern that goes beyond the rights, and only what is given', () => {
-    const rights = { models: ['gpt-*'], routes: ['/v1/*'] };
+    const rights = { ...rightsOf('proxy_admin'), models: ['gpt-*'], routes: ['/v1/*'] };
     const faults = faultsOfRights(rights, { models: ['gpt-5', '*', 'claude-*'], routes: ['/v1/chat/*'] });
     expect(faults.map(({ path }) => path)).toEqual(['models[1]', 'models[2]']);
     expect(faultsOfRights(rights, { name: 'x' })).toEqual([]);
     expect(faultsOfRights(rights, { chain: 'resilient' }).map(({ path }) => path)).toEqual(['chain']);
     expect(faultsOfRights(rights, { chain: null })).toEqual([]);
+  });
+});
+
+describe('owners that a role may give keys of', () => {
+  it('KEY-1: another owner is beyond the rights, and so is none at all, which would be free of its caps', () => {
+    const rights = { ...rightsOf('proxy_admin'), team: ['own', 'own-*'] };
+    const faults = (team: string | null) => faultsOfRights(rights, { team, user: 'ada', app: null });
+    for (const team of ['own', 'own-2']) expect(faults(team)).toEqual([]);
+    for (const team of ['other', null]) expect(faults(team).map(({ path }) => path)).toEqual(['team']);
   });
 });
 
@@ -101,5 +110,9 @@ describe('what goes with the owners of a key', () => {
     expect(await faults({ tags }, ['tags'])).toEqual(['tags']);
     expect(await faults({ tags: tags.slice(0, 32) }, ['tags'])).toEqual([]);
     expect(await faults({ tags }, ['name'])).toEqual([]);
+    const org = { displayName: null, timeZone: 'UTC', weekStart: 1, budgets: [budget], limits: NO_LIMITS };
+    const owners = await OwnerLookup.read(look, 'org_default', { ...file, org }, [settings({ tags })]);
+    const wish = settings({ tags: tags.slice(0, 32) });
+    expect(faultsOfOwners(wish, new Set(['tags']), owners).map(({ path }) => path)).toEqual(['tags']);
   });
 });

@@ -2,14 +2,20 @@ import type { Role } from '#libs/http/index.js';
 import { compileGlobs } from './glob.js';
 import type { Fault, KeySettings } from './key-settings.js';
 
-/** The most that somebody may give to a key; lists of globs, an empty one gives nothing. */
+/**
+ * The most that somebody may give to a key; lists of globs, an empty one gives nothing. Owners by name: who may not give
+ * everything (`*`) of a kind may not make a key without an owner of it either, since such a key is free of its caps.
+ */
 export interface KeyRights {
   readonly models: readonly string[];
   readonly routes: readonly string[];
+  readonly team: readonly string[];
+  readonly user: readonly string[];
+  readonly app: readonly string[];
 }
 
-const EVERYTHING: KeyRights = { models: ['*'], routes: ['*'] };
-const NOTHING: KeyRights = { models: [], routes: [] };
+const EVERYTHING: KeyRights = { models: ['*'], routes: ['*'], team: ['*'], user: ['*'], app: ['*'] };
+const NOTHING: KeyRights = { models: [], routes: [], team: [], user: [], app: [] };
 
 /** By role: a key never has more than whoever makes or changes it (KEY-1). A role that is missing here gives nothing. */
 const BY_ROLE: Readonly<Record<Role, KeyRights>> = { proxy_admin: EVERYTHING, proxy_admin_viewer: NOTHING };
@@ -35,6 +41,12 @@ export function faultsOfRights(rights: KeyRights, settings: Partial<KeySettings>
       if (!covers(rights[field], [pattern])) {
         faults.push({ path: `${field}[${index}]`, message: 'goes beyond what your own role may give' });
       }
+    }
+  }
+  for (const kind of ['team', 'user', 'app'] as const) {
+    const name = settings[kind];
+    if (name !== undefined && !covers(rights[kind], [name ?? '*'])) {
+      faults.push({ path: kind, message: 'is not an owner that your own role may give keys of' });
     }
   }
   // Who may use a chain may be served by each of its targets.

@@ -1,8 +1,10 @@
 import type { FileKeyConfig } from '#libs/platform/config.js';
-import type { RegistryDocument } from '#libs/registry/index.js';
+import { DEFAULT_ORG_ID, type RegistryDocument } from '#libs/registry/index.js';
 import { keyBody, KEY_DEFAULTS, type KeyBlock, type KeyCreator } from './key-document.js';
 import { fileKeyId } from './key-index.js';
+import { problemOf } from './key-problem.js';
 import type { KeySettings } from './key-settings.js';
+import type { OwnerIndex } from './owner-index.js';
 
 /** A key as the API shows it. */
 export interface KeyView extends KeySettings {
@@ -21,6 +23,8 @@ export interface KeyView extends KeySettings {
   readonly previousUntilMs: number | null;
   readonly blocked: KeyBlock | null;
   readonly revokedAtMs: number | null;
+  /** Why its calls are refused although it works, a sentence; `null`: they are not. */
+  readonly problem: string | null;
 }
 
 /** When a key was used and what it cost, as far as somebody keeps that. */
@@ -37,7 +41,7 @@ export interface KeyUses {
 }
 
 /** A key of the registry. */
-export function viewOfDocument(document: RegistryDocument, nowMs: number): KeyView {
+export function viewOfDocument(document: RegistryDocument, nowMs: number, owners: OwnerIndex): KeyView {
   const { digest: _digest, publicId, previous, ...body } = keyBody(document);
   const isExpired = body.expiresAtMs !== null && body.expiresAtMs <= nowMs;
   return {
@@ -51,12 +55,13 @@ export function viewOfDocument(document: RegistryDocument, nowMs: number): KeyVi
     version: document.version,
     createdAtMs: document.createdAtMs,
     updatedAtMs: document.updatedAtMs,
+    problem: body.revokedAtMs === null ? problemOf(owners, { ...body, orgId: document.orgId }) : null,
     previousUntilMs: previous !== null && previous.untilMs > nowMs ? previous.untilMs : null,
   };
 }
 
 /** A key of the file. */
-export function viewOfFileKey(key: FileKeyConfig, nowMs: number): KeyView {
+export function viewOfFileKey(key: FileKeyConfig, nowMs: number, owners: OwnerIndex): KeyView {
   const { secret: _secret, ...settings } = key;
   const isExpired = key.expiresAtMs !== null && key.expiresAtMs <= nowMs;
   return {
@@ -66,6 +71,7 @@ export function viewOfFileKey(key: FileKeyConfig, nowMs: number): KeyView {
     hint: null,
     status: isExpired ? 'expired' : 'active',
     source: 'file',
+    problem: problemOf(owners, { ...key, orgId: DEFAULT_ORG_ID }),
     version: 0,
     createdAtMs: null,
     updatedAtMs: null,

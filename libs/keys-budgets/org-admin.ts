@@ -9,7 +9,8 @@ import {
 } from '#libs/registry/index.js';
 import type { Declared } from './key-admin.js';
 import { auditOwner, orgBody, type OrgBody } from './owner-document.js';
-import { DEFAULT_ORG_SETTINGS } from './owner-index.js';
+import { livingKeys, refuseTooManyBudgets } from './key-problem.js';
+import { DEFAULT_ORG_SETTINGS, OwnerIndex } from './owner-index.js';
 import { viewOfFileOrg, viewOfOrg, type OrgSettingsWish, type OrgView } from './owner-view.js';
 
 /** The use cases of `/api/orgs`. There is one organisation; what nobody has set of it is default. */
@@ -42,6 +43,7 @@ export class OrgAdmin {
     if (id !== orgId) throw noSuch();
     if (this.declared().org !== null && id === DEFAULT_ORG_ID) throw new AppError('file_owned');
     const document = { orgId, kind: 'org', id } as const;
+    if (changes.budgets !== undefined) this.refuseOverload(id, changes.budgets);
     const audit: AuditedChange = { action: 'org.update', origin, view: auditOwner };
     const [after] = await this.writer.changeAll(async (look) => {
       if ((await look.get(document)) !== null) {
@@ -58,6 +60,15 @@ export class OrgAdmin {
       return [{ op: 'create', ref: document, content: { name: id, body }, audit }];
     });
     return viewOfOrg(after as RegistryDocument);
+  }
+
+  private refuseOverload(orgId: string, after: OrgBody['budgets']): void {
+    const registry = this.feed.current();
+    const declared = this.declared();
+    const owners = new OwnerIndex(registry, declared);
+    const keys = livingKeys(registry, declared.keys);
+    const before = owners.org(orgId).budgets;
+    refuseTooManyBudgets(keys, owners, { concerns: (key) => key.orgId === orgId, before, after });
   }
 }
 

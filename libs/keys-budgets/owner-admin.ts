@@ -3,17 +3,19 @@ import type { Clock } from '#libs/platform/clock.js';
 import type { FileOwnerConfig } from '#libs/platform/config.js';
 import { AppError } from '#libs/platform/errors.js';
 import { newId } from '#libs/platform/ids.js';
-import type {
-  AuditedChange,
-  AuditOrigin,
-  DocumentChange,
-  RegistryDocument,
-  RegistryFeed,
-  RegistryLook,
-  RegistryWriter,
+import {
+  DEFAULT_ORG_ID,
+  type AuditedChange,
+  type AuditOrigin,
+  type DocumentChange,
+  type RegistryDocument,
+  type RegistryFeed,
+  type RegistryLook,
+  type RegistryWriter,
 } from '#libs/registry/index.js';
 import type { Declared } from './key-admin.js';
 import { block } from './key-changes.js';
+import { keyBody } from './key-document.js';
 import {
   auditOwner,
   fileOwnerId,
@@ -22,7 +24,8 @@ import {
   type OwnerBody,
   type OwnerKind,
 } from './owner-document.js';
-import { fileOwnersOf } from './owner-index.js';
+import { countHard, livingKeys, refuseTooManyBudgets, type NamedKey } from './key-problem.js';
+import { fileOwnersOf, OwnerIndex } from './owner-index.js';
 import { viewOfFileOwner, viewOfOwner, type OwnerSettings, type OwnerView } from './owner-view.js';
 
 /** Owners of one kind are held in memory by every replica; beyond this many, creation is refused. */
@@ -42,6 +45,8 @@ export interface OwnerRef {
 
 /** The use cases of `/api/teams`, `/api/users`, `/api/apps` and `/api/tags`. */
 export class OwnerAdmin {
+  #owners = OwnerIndex.empty;
+
   constructor(
     private readonly writer: RegistryWriter,
     private readonly feed: RegistryFeed,
@@ -61,6 +66,7 @@ export class OwnerAdmin {
     if (this.ofFile(kind).some((owner) => uniqueOwnerName(owner.name) === uniqueName)) {
       throw new AppError('conflict', { text: 'The configuration file declares one of that name.' });
     }
+    this.refuseOverload({ orgId, kind, name }, [], settings.budgets); // keys may name it already
     const body: OwnerBody = { ...settings };
     const document = await this.writer.create(
       { orgId, kind, id: newId(kind) },
@@ -83,11 +89,15 @@ export class OwnerAdmin {
     throw noSuch(kind);
   }
 
-  /** Changes what is given in `changes`. */
+  /** Changes what is given in `changes`. @throws AppError `conflict` when its keys would have too many hard budgets */
   async update(ref: OwnerRef, changes: Partial<OwnerSettings>, origin: AuditOrigin): Promise<OwnerView> {
     this.refuseFileOwned(ref);
     const [document] = await this.writer.changeAll(async (look) => {
-      const { id } = await this.read(look, ref);
+      const owner = await this.read(look, ref);
+      const { id } = owner;
+      if (changes.budgets !== undefined) {
+        this.refuseOverload({ ...ref, name: owner.name }, ownerBody(owner).budgets, changes.budgets);
+      }
       return [
         {
           op: 'update',
@@ -103,7 +113,7 @@ export class OwnerAdmin {
 
   /**
    * Deletes an owner. Refused while keys name it, since they would go on without its budgets and limits; with `cascade` they
-   * are blocked in the same step. A tag is only counted under: it can always go.
+   * are blocked in the same step. A tag without a hard budget is only counted under: it can always go.
    * @returns how many keys were blocked, and the registry version that holds all of it
    */
   async remove(
@@ -131,13 +141,15 @@ export class OwnerAdmin {
   /** The changes that stop the keys of an owner. @throws AppError `conflict`, `file_owned` */
   private async blocking(
     look: RegistryLook,
-    { orgId, name, kind }: RegistryDocument,
+    owner: RegistryDocument,
     cascade: boolean,
     origin: AuditOrigin,
   ): Promise<readonly DocumentChange[]> {
-    if (kind !== 'team' && kind !== 'user' && kind !== 'app') return [];
-    const ofFile = this.declared().keys.filter((key) => key[kind] === name).length;
-    const working = await look.holding(orgId, 'key', { [kind]: name, revokedAtMs: null }, MOST_CASCADED * 10);
+    const { orgId, name, kind } = owner;
+    if (kind === 'tag' && countHard(ownerBody(owner).budgets) === 0) return [];
+    const belongs = belongsTo(orgId, kind as OwnerKind, name);
+    const ofFile = this.declared().keys.filter((key) => belongs({ ...key, orgId: DEFAULT_ORG_ID })).length;
+    const working = await this.workingKeys(look, owner);
     const count = working.length + ofFile;
     if (count > 0 && !cascade) {
       throw new AppError('conflict', {
@@ -158,6 +170,31 @@ export class OwnerAdmin {
     return working.map(({ id }) =>
       block({ orgId, id, expectedVersion: null, origin }, `The ${kind} "${name}" was deleted.`, nowMs),
     );
+  }
+
+  /** Keys that are not revoked. Of a tag those this replica knows: a key needs no document of its tags in any case. */
+  private async workingKeys(
+    look: RegistryLook,
+    { orgId, name, kind }: RegistryDocument,
+  ): Promise<readonly Pick<RegistryDocument, 'id'>[]> {
+    if (kind !== 'tag') return look.holding(orgId, 'key', { [kind]: name, revokedAtMs: null }, MOST_CASCADED * 10);
+    return [...this.feed.current().all('key')].filter((document) => {
+      const { tags, revokedAtMs } = keyBody(document);
+      return document.orgId === orgId && revokedAtMs === null && tags.includes(name);
+    });
+  }
+
+  /** @throws AppError `conflict` when keys of the owner would have more hard budgets than a call can be charged to */
+  private refuseOverload(
+    { orgId, kind, name }: { readonly orgId: string; readonly kind: OwnerKind; readonly name: string },
+    before: OwnerBody['budgets'],
+    after: OwnerBody['budgets'],
+  ): void {
+    const registry = this.feed.current();
+    const declared = this.declared();
+    this.#owners = this.#owners.at(registry, declared);
+    const keys = livingKeys(registry, declared.keys);
+    refuseTooManyBudgets(keys, this.#owners, { concerns: belongsTo(orgId, kind, name), before, after });
   }
 
   private async read(look: RegistryLook, { orgId, kind, id }: OwnerRef): Promise<RegistryDocument> {
@@ -189,6 +226,12 @@ export class OwnerAdmin {
       throw new AppError('file_owned');
     }
   }
+}
+
+type Belonging = Pick<NamedKey, 'orgId' | 'team' | 'user' | 'app' | 'tags'>;
+
+function belongsTo(orgId: string, kind: OwnerKind, name: string): (key: Belonging) => boolean {
+  return (key) => key.orgId === orgId && (kind === 'tag' ? key.tags.includes(name) : key[kind] === name);
 }
 
 function counted(keys: number): string {

@@ -1,8 +1,8 @@
-import type { RegistryLook } from '#libs/registry/index.js';
+import { DEFAULT_ORG_ID, type RegistryLook } from '#libs/registry/index.js';
 import { MOST_BUDGETS_OF_A_CALL } from './budgets/budget-definition.js';
 import { covers } from './key-rights.js';
 import type { Fault, KeySettings } from './key-settings.js';
-import { ownerBody, OWNER_KINDS, uniqueOwnerName, type OwnerBody, type OwnerKind } from './owner-document.js';
+import { orgBody, ownerBody, OWNER_KINDS, uniqueOwnerName, type OwnerBody, type OwnerKind } from './owner-document.js';
 import { fileOwnersOf, type FileOwners } from './owner-index.js';
 
 type KnownOwner = Pick<OwnerBody, 'models' | 'budgets'>;
@@ -10,12 +10,15 @@ type KnownOwner = Pick<OwnerBody, 'models' | 'budgets'>;
 /** The owners that some keys name, as they stand while a change is planned. */
 export class OwnerLookup {
   readonly #known: ReadonlyMap<string, KnownOwner>;
+  /** How many the organisation has. */
+  readonly orgBudgets: number;
 
-  private constructor(known: ReadonlyMap<string, KnownOwner>) {
+  private constructor(known: ReadonlyMap<string, KnownOwner>, orgBudgets: number) {
     this.#known = known;
+    this.orgBudgets = orgBudgets;
   }
 
-  /** Reads what the keys name, one question per kind. */
+  /** Reads what the keys name, one question per kind, and one for the organisation. */
   static async read(
     look: RegistryLook,
     orgId: string,
@@ -31,7 +34,9 @@ export class OwnerLookup {
       }
       for (const owner of fileOwnersOf(file, kind)) known.set(`${kind}:${owner.name}`, owner);
     }
-    return new OwnerLookup(known);
+    const org = await look.get({ orgId, kind: 'org', id: orgId });
+    const orgSettings = orgId === DEFAULT_ORG_ID && file.org !== null ? file.org : org === null ? null : orgBody(org);
+    return new OwnerLookup(known, orgSettings?.budgets.length ?? 0);
   }
 
   find(kind: OwnerKind, name: string): KnownOwner | null {
@@ -57,7 +62,7 @@ export function faultsOfOwners(
   owners: OwnerLookup,
 ): readonly Fault[] {
   const faults: Fault[] = [];
-  let budgets = settings.budgets.length;
+  let budgets = settings.budgets.length + owners.orgBudgets;
   for (const kind of OWNER_KINDS) {
     for (const name of namesOf(settings, kind)) {
       const owner = owners.find(kind, name);
@@ -79,7 +84,7 @@ export function faultsOfOwners(
   if (budgets > MOST_BUDGETS_OF_A_CALL && raised !== undefined) {
     faults.push({
       path: raised,
-      message: `makes ${budgets} budgets for each call, those of owners and tags included; at most ${MOST_BUDGETS_OF_A_CALL} can be charged`,
+      message: `makes ${budgets} budgets for each call, those of owners, tags and the organisation included; at most ${MOST_BUDGETS_OF_A_CALL} can be charged`,
     });
   }
   return faults;

@@ -112,7 +112,7 @@ describe('budgetsOf', () => {
     expect(budgetsOf(OwnerIndex.empty, key({ team: 'gone', tags: ['x'] }))).toEqual([]);
   });
 
-  it('what was spent stays counted when the limit, the zone or the mode changes; soft ones count apart', () => {
+  it('what was spent stays counted when the limit, the zone or the hard mode changes; soft ones count apart', () => {
     const ids = (more: Partial<BudgetConfig>) => budgetsOf(OwnerIndex.empty, key({ budgets: [budget(more)] }))[0]?.id;
     const usual = ids({});
     expect(ids({ limitNanos: 5, timeZone: 'Asia/Tokyo', mode: 'strict', warnAt: [1] })).toBe(usual);

@@ -24,8 +24,11 @@ export interface OwnedBudget extends BudgetDefinition {
   readonly warnAt: readonly number[];
 }
 
-/** The owners a key names and that exist, the most specific first. A name without an owner has no say. */
-export function ownersOf(owners: OwnerIndex, key: OwnedKey): readonly Owner[] {
+/** The owners a key names and that exist, the most specific first. Without one of its owners a key is not used: `problemOf`. */
+export function ownersOf(
+  owners: OwnerIndex,
+  key: Pick<OwnedKey, 'orgId' | 'team' | 'user' | 'app' | 'tags'>,
+): readonly Owner[] {
   const named = [
     key.user === null ? null : owners.find(key.orgId, 'user', key.user),
     key.app === null ? null : owners.find(key.orgId, 'app', key.app),
@@ -89,7 +92,8 @@ export function definitionOf(budget: BudgetConfig, owner: BudgetOwner, org: OrgS
 
 /**
  * What is spent is counted under this: who has the budget and its period, so that it goes on when the limit, the zone or the
- * thresholds change. `soft` ones count apart, since a hard one of the same period may stand beside them.
+ * thresholds change, or a hard mode becomes the other one. `soft` ones count apart, since a hard one of the same period may
+ * stand beside them: a budget that changes between soft and hard begins with what its other id has counted.
  */
 export function budgetId(scope: BudgetScope, owner: string, budget: Pick<BudgetConfig, 'period' | 'mode'>): string {
   return `${scope}:${owner}:${budget.period}${budget.mode === 'soft' ? ':soft' : ''}`;

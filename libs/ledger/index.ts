@@ -4,6 +4,7 @@ export type { RowChanges } from './budgets/commit-rows.postgres.js';
 export { drainRows, type RowDrain } from './budgets/drain-rows.js';
 export type { LedgerRow } from './budgets/ledger-row.js';
 export type { OnChanges } from './budgets/process-end.postgres.js';
+export type { ReconciledRow, TrueCost } from './budgets/reconcile.postgres.js';
 export { RedisRowAcks } from './budgets/row-acks.redis.js';
 export { PostgresRowWriter, type RowWriterOptions } from './budgets/row-writer.postgres.js';
 export type { Sql } from './budgets/sql.postgres.js';

@@ -13,7 +13,7 @@ export interface RecostSum {
 }
 
 export interface RecostReport {
-  /** Rows with reported usage that were looked at. */
+  /** Settled rows with reported usage that were looked at. */
   readonly rows: number;
   readonly changed: number;
   /** Rows that could not be priced, and stay as they are. */
@@ -44,7 +44,8 @@ export function correctionOf(row: UsageRow, reprice: Reprice): Correction | 'ski
 /**
  * Prices the rows of a time again from the usage as the provider reported it (KEY-5). Without `apply` nothing is written:
  * the report says what would change. With it, corrected costs are noted beside the booked ones, batch by batch; running it
- * again changes nothing more. What was booked, and what budgets were charged, stays.
+ * again changes nothing more. What was booked, and what budgets were charged, stays. Rows that are not settled, or whose usage
+ * is only what was seen until the answer broke off, are left out: their true cost comes by reconciling.
  */
 export async function recost(
   store: RecostStore,

@@ -58,6 +58,11 @@ export const ERRORS = {
   not_signed_in: { kind: 'auth', status: 401, text: 'Sign in or send an API token.' },
   // what they may do
   model_not_found: { kind: 'not_found', status: 404, text: 'The model does not exist or this key may not use it.' },
+  key_unusable: {
+    kind: 'forbidden',
+    status: 403,
+    text: 'This key cannot be used as it is set up: an admin has to change it.',
+  },
   route_not_allowed: { kind: 'forbidden', status: 403, text: 'This key may not use this route.' },
   permission_denied: { kind: 'forbidden', status: 403, text: 'You may not do this.' },
   model_unpriced: { kind: 'forbidden', status: 403, text: 'No price is known for this model, so it may not be used.' },

@@ -3,10 +3,11 @@ import type { PriceOverride } from '#libs/platform/config.js';
 import { type ModelPrices, type Rates, ratesAt } from './model-prices.js';
 import { findOverride } from './overrides.js';
 import type { PricedProvider, PriceTable } from './price-table.js';
-import { previewSearchFee, type ToolFees, toolFeesOf } from './tool-fees.js';
+import { previewSearchFee, searchModelFee, type ToolFees, toolFeesOf } from './tool-fees.js';
 
-/** Why a cost is not exact: the nearest published price stands in for one that is not known. */
-export type EstimateReason = 'tier_price' | 'region_price' | 'media_price' | 'tool_fee' | 'part_unpriced';
+/** Why a cost is not exact: the nearest published price stands in for one that is not known; for output of a model without a price of output, none. */
+export type EstimateReason =
+  'tier_price' | 'region_price' | 'media_price' | 'tool_fee' | 'part_unpriced' | 'output_price';
 
 /** An exact factor, numerator and denominator. */
 export type Factor = readonly [number, number];
@@ -33,7 +34,7 @@ export interface RatesQuery {
 }
 
 /** Anthropic `inference_geo: "us"`, and OpenAI's regional endpoints. */
-const REGIONAL: Factor = [11, 10];
+export const REGIONAL: Factor = [11, 10];
 
 /**
  * Factors on the standard price for tiers the data has no prices of: what such tiers cost where prices are published
@@ -147,4 +148,11 @@ export function webSearchFee(applied: AppliedRates, listed: ModelPrices | null, 
   const preview = isPreview && listed !== null ? previewSearchFee(listed) : null;
   const own = preview ?? (listed === null ? 0 : (ratesAt(listed.standard, atMs, 0)?.webSearch ?? 0));
   return own > 0 ? { picos: own, guessed: false } : { picos: fees.webSearch, guessed: true };
+}
+
+/** What is charged once per call: by an admin's price, the data's, or as the fee of a model that searches before it answers. */
+export function callFee(applied: AppliedRates, listed: ModelPrices | null, model: string, atMs: number): number {
+  if (applied.rates.call > 0 || listed === null) return applied.rates.call;
+  const published = applied.isOverride ? (ratesAt(listed.standard, atMs, 0)?.call ?? 0) : 0;
+  return published > 0 ? published : searchModelFee(listed, model);
 }

@@ -8,7 +8,17 @@ import {
   type Operation,
   type RequestFacts,
 } from '#libs/dialects/index.js';
-import { affordableTokens, bundledPriceTable, priceCall, type PricedProvider, upperBound } from './index.js';
+import { Dice } from '#test/fakes/dice.js';
+import { chatMaximumOf, maximumRead } from '#test/fakes/maximum-read.js';
+import {
+  ANTHROPIC,
+  COMPLETING,
+  GOOGLE,
+  OPENAI,
+  type PricedModel as Model,
+  SEARCHING,
+} from '#test/fakes/priced-models.js';
+import { affordableTokens, bundledPriceTable, priceCall, upperBound } from './index.js';
 
 /**
  * The hard cap is exactly as hard as the estimate: for random realistic calls, whatever the provider then reports within its
@@ -18,76 +28,6 @@ import { affordableTokens, bundledPriceTable, priceCall, type PricedProvider, up
 
 const table = bundledPriceTable();
 const ROUNDS = 800;
-
-/** Small, seeded, good enough: xorshift32. */
-class Dice {
-  #state: number;
-  constructor(seed: number) {
-    this.#state = seed | 1;
-  }
-  next(): number {
-    this.#state ^= this.#state << 13;
-    this.#state ^= this.#state >>> 17;
-    this.#state ^= this.#state << 5;
-    return (this.#state >>> 0) / 2 ** 32;
-  }
-  /** 0 … most, the end as likely as all between. */
-  upTo(most: number): number {
-    return this.chance(0.3) ? most : Math.floor(this.next() * (most + 1));
-  }
-  chance(p: number): boolean {
-    return this.next() < p;
-  }
-  pick<T>(list: readonly T[]): T {
-    return list[Math.floor(this.next() * list.length)] as T;
-  }
-}
-
-interface Model {
-  readonly provider: PricedProvider;
-  readonly model: string;
-  readonly imageTokens: number;
-}
-const of = (provider: PricedProvider, models: readonly (readonly [string, number])[]): readonly Model[] =>
-  models.map(([model, imageTokens]) => ({ provider, model, imageTokens }));
-const OPENAI = [
-  ...of({ name: 'o', type: 'openai', baseUrl: 'https://api.openai.com/v1' }, [
-    ['gpt-4o', 1445],
-    ['gpt-4o-mini', 48_169],
-    ['gpt-4.1-mini', 3779],
-    ['gpt-5', 1190],
-    ['gpt-5-mini', 3779],
-    ['gpt-5.4', 10_000],
-    ['gpt-5.5', 10_000],
-    ['gpt-5.6-sol', 10_000],
-    ['gpt-6-astra', 24_600],
-    ['o3', 1275],
-  ]),
-  ...of({ name: 'e', type: 'openai', baseUrl: 'https://eu.api.openai.com/v1' }, [['gpt-5.5', 10_000]]),
-  ...of({ name: 'd', type: 'openai-compatible', baseUrl: 'https://api.deepseek.com/v1' }, [['deepseek-v4-pro', 0]]),
-  ...of({ name: 'g', type: 'openai-compatible', baseUrl: 'https://api.groq.com/openai/v1' }, [
-    ['llama-3.3-70b-versatile', 2000],
-  ]),
-  ...of({ name: 'm', type: 'openai-compatible', baseUrl: 'https://api.mistral.ai/v1' }, [
-    ['mistral-large-latest', 4000],
-  ]),
-  ...of({ name: 'x', type: 'openai-compatible', baseUrl: 'https://api.x.ai/v1' }, [['grok-4-0709', 1792]]),
-];
-const ANTHROPIC = of({ name: 'a', type: 'anthropic', baseUrl: 'https://api.anthropic.com' }, [
-  ['claude-haiku-4-5', 1600],
-  ['claude-sonnet-4-5', 1600],
-  ['claude-sonnet-5', 4784],
-  ['claude-opus-4-8', 4784],
-  ['claude-opus-5', 4784],
-  ['claude-fable-5-1', 4784],
-]);
-const GOOGLE = of({ name: 'v', type: 'google', baseUrl: 'https://generativelanguage.googleapis.com' }, [
-  ['gemini-2.5-flash', 4128],
-  ['gemini-2.5-pro', 4128],
-  ['gemini-3.1-pro-preview', 2240],
-  ['gemini-3.8-flash', 2240],
-  ['gemini-2.5-flash-image', 4128],
-]);
 
 const text = (dice: Dice): string =>
   dice.pick(['word ', 'für ', '日本語', '\n\t"', '{}']).repeat(dice.upTo(dice.pick([3, 200, 60_000])));
@@ -122,6 +62,62 @@ function chat(dice: Dice): Call {
   return { operation: 'chat', body, images };
 }
 
+/** Legacy completions: several prompts, as text or as token ids. */
+function completions(dice: Dice): Call {
+  const prompts = 1 + dice.upTo(4);
+  const ids = () => Array.from({ length: 1 + dice.upTo(300) }, () => dice.upTo(100_000));
+  const isText = dice.chance(0.5);
+  const listed = () => (isText ? text(dice).slice(0, 2000) : ids());
+  const body = {
+    model: 'm',
+    prompt: dice.chance(0.2) ? ids() : Array.from({ length: prompts }, listed),
+    ...(dice.chance(0.6) && { max_tokens: 1 + dice.upTo(2000) }),
+    ...(dice.chance(0.2) && { max_completion_tokens: 1 }),
+    ...(dice.chance(0.5) && { n: 1 + dice.upTo(3) }),
+    ...(dice.chance(0.5) && { best_of: 1 + dice.upTo(5) }),
+  };
+  return { operation: 'completions', body, images: 0 };
+}
+
+/** What the provider makes of the body itself, not of our facts: each prompt has all its answers. */
+function completionsAnswer(dice: Dice, { body: sent, tokens }: Sizes) {
+  const body = sent as { prompt: string[] | number[] | number[][]; n?: number; best_of?: number };
+  const isOne = typeof body.prompt[0] === 'number';
+  const prompts: readonly unknown[] = isOne ? [body.prompt] : body.prompt;
+  const size = (prompt: unknown) => (Array.isArray(prompt) ? prompt.length : Buffer.byteLength(String(prompt)));
+  const prompt = prompts.reduce<number>((sum, one) => sum + dice.upTo(size(one)), 0);
+  const completion = dice.upTo(prompts.length * Math.max(body.n ?? 1, body.best_of ?? 1) * tokens);
+  const usage = { prompt_tokens: prompt, completion_tokens: completion };
+  return openaiDialect.usageOfBody('completions', Buffer.from(JSON.stringify({ choices: [], usage })));
+}
+
+/** Models that search before they answer: what they found is read like a prompt, and cited. */
+function searchingAnswer(dice: Dice, sizes: Sizes) {
+  const prompt = promptTokens(dice, sizes);
+  const found = dice.upTo(40_000);
+  const usage = { prompt_tokens: prompt + found, completion_tokens: dice.upTo(sizes.tokens * sizes.facts.answers) };
+  const annotations = dice.chance(0.7) ? [{ type: 'url_citation', url_citation: {} }] : [];
+  const choices = [{ message: { content: 'x', annotations } }];
+  return openaiDialect.usageOfBody('chat', Buffer.from(JSON.stringify({ choices, usage })));
+}
+
+function searching(dice: Dice): Call {
+  const body = {
+    model: 'm',
+    messages: [{ role: 'user', content: text(dice) }],
+    ...(dice.chance(0.7) && { max_tokens: 1 + dice.upTo(4000) }),
+    ...(dice.chance(0.5) && { web_search_options: {} }),
+  };
+  return { operation: 'chat', body, images: 0 };
+}
+
+/** Arguments of an earlier call that look like media: they are read as text. */
+const lookalike = (dice: Dice): object => ({
+  type: 'image',
+  source: { data: DATA.repeat(1 + dice.upTo(60)) },
+  inlineData: { mimeType: 'image/png', data: DATA.repeat(1 + dice.upTo(60)) },
+});
+
 function responses(dice: Dice): Call {
   const tools = dice.chance(0.4)
     ? [{ type: dice.pick(['web_search', 'web_search_preview', 'file_search', 'code_interpreter']) }]
@@ -129,7 +125,9 @@ function responses(dice: Dice): Call {
   const body = {
     model: 'm',
     input: text(dice),
-    ...(dice.chance(0.7) && { max_output_tokens: 16 + dice.upTo(20_000) }),
+    ...(dice.chance(0.7) && {
+      [dice.pick(['max_output_tokens', 'max_output_tokens', 'max_tokens'])]: 16 + dice.upTo(20_000),
+    }),
     ...(tools.length > 0 && { tools, max_tool_calls: 1 + dice.upTo(4) }),
     ...(dice.chance(0.3) && { service_tier: dice.pick(['auto', 'flex', 'priority']) }),
   };
@@ -149,7 +147,12 @@ function messages(dice: Dice): Call {
     model: 'm',
     max_tokens: 1 + dice.upTo(20_000),
     system: [{ type: 'text', text: text(dice), ...block }],
-    messages: [{ role: 'user', content: [{ type: 'text', text: text(dice) }, ...parts] }],
+    messages: [
+      ...(dice.chance(0.2)
+        ? [{ role: 'assistant', content: [{ type: 'tool_use', id: 't', name: 'f', input: lookalike(dice) }] }]
+        : []),
+      { role: 'user', content: [{ type: 'text', text: text(dice) }, ...parts] },
+    ],
     ...(dice.chance(0.3) && { tools: [{ type: 'web_search_20250305', name: 'web_search', max_uses: dice.upTo(4) }] }),
     ...(dice.chance(0.2) && { speed: 'fast' }),
     ...(dice.chance(0.3) && { inference_geo: dice.pick(['us', 'global']) }),
@@ -163,7 +166,10 @@ function generate(dice: Dice): Call {
   const images = dice.chance(0.2) ? 1 + dice.upTo(3) : 0;
   const parts = Array.from({ length: images }, () => ({ inlineData: { mimeType: 'image/png', data: DATA } }));
   const body = {
-    contents: [{ role: 'user', parts: [{ text: text(dice) }, ...parts] }],
+    contents: [
+      ...(dice.chance(0.2) ? [{ role: 'model', parts: [{ functionCall: { name: 'f', args: lookalike(dice) } }] }] : []),
+      { role: 'user', parts: [{ text: text(dice) }, ...parts] },
+    ],
     ...(dice.chance(0.7) && {
       generationConfig: {
         maxOutputTokens: 1 + dice.upTo(20_000),
@@ -177,16 +183,18 @@ function generate(dice: Dice): Call {
 }
 
 /** Tokens of the prompt: never more than bytes, plus images by formula, plus what the provider adds. */
-function promptTokens(dice: Dice, { facts, model, images }: Sizes): number {
+function promptTokens(dice: Dice, { body, facts, model, images }: Sizes): number {
   const added = dice.upTo(facts.hasTools ? 800 : 300);
   return (
-    dice.upTo(facts.textBytes) +
+    // by the body itself, not by what we take for text
+    dice.upTo(Buffer.byteLength(JSON.stringify(body)) - images * DATA.length) +
     images * dice.upTo(model.imageTokens) +
     (model.provider.type === 'anthropic' ? added : Math.min(added, 500))
   );
 }
 
 interface Sizes {
+  readonly body: object;
   readonly facts: RequestFacts;
   readonly model: Model;
   readonly images: number;
@@ -327,6 +335,8 @@ function generateAnswer(dice: Dice, sizes: Sizes) {
 
 const KINDS = [
   ['chat', OPENAI, chat, chatAnswer],
+  ['completions', COMPLETING, completions, completionsAnswer],
+  ['searching chat', SEARCHING, searching, searchingAnswer],
   ['responses', OPENAI.slice(0, 11), responses, responsesAnswer],
   ['messages', ANTHROPIC, messages, messagesAnswer],
   ['generate', GOOGLE, generate, generateAnswer],
@@ -344,7 +354,7 @@ describe('the bound holds', () => {
         const model = dice.pick(models);
         const bytes = Buffer.from(JSON.stringify(body));
         const dialect = operation === 'messages' ? 'anthropic' : operation === 'generate' ? 'gemini' : 'openai';
-        const facts = requestFacts(operation, bytes, scanObject(bytes, REQUEST_FIELDS[dialect]));
+        const facts = requestFacts(operation, bytes, scanObject(bytes, REQUEST_FIELDS[dialect]), chatMaximumOf(model));
         const atMs = Date.UTC(2026, 10, 1) + Math.floor(dice.next() * 20 * 86_400_000);
         const bound = upperBound(table, { provider: model.provider, model: model.model, facts, atMs, overrides: [] });
         if (bound.refuse !== null) {
@@ -355,9 +365,12 @@ describe('the bound holds', () => {
         const nanos = dice.chance(0.5)
           ? bound.wantNanos
           : Math.floor(bound.minNanos + dice.next() * (bound.wantNanos - bound.minNanos));
-        const tokens = affordableTokens(bound, nanos);
-        expect(tokens).toBeGreaterThanOrEqual(bound.leastTokens);
-        const usage = answer(dice, { facts, model, images, tokens });
+        const affordable = affordableTokens(bound, nanos);
+        expect(affordable).toBeGreaterThanOrEqual(bound.leastTokens);
+        const isClamped = nanos < bound.wantNanos;
+        const tokens = maximumRead(model, operation, bytes, isClamped ? affordable : bound.injectedMaxTokens);
+        expect(tokens).toBeLessThanOrEqual(affordable);
+        const usage = answer(dice, { body, facts, model, images, tokens });
         if (usage === null) throw new Error('the answer has no usage');
         const price = priceCall(table, { provider: model.provider, model: model.model, usage, atMs });
         if (price.costNanos > nanos) {

@@ -1,15 +1,16 @@
-import { type Factor, isRegionalEndpoint, tierFactor } from './applied-rates.js';
+import { type Factor, isRegionalEndpoint, REGIONAL, tierFactor } from './applied-rates.js';
 import type { BoundRules } from './bound-rules.js';
 import { type ModelPrices, type Period, type Rates, tiersAt } from './model-prices.js';
 import { findOverride } from './overrides.js';
 import type { PriceTable } from './price-table.js';
-import { previewSearchFee, toolFeesOf } from './tool-fees.js';
+import { previewSearchFee, searchModelFee, toolFeesOf } from './tool-fees.js';
 import type { BoundRequest } from './upper-bound.js';
 
 /** The dearest prices that may apply to a call, pico-dollars per token or use; tokens include the factor of a region. */
 export interface CeilingRates {
   readonly input: number;
-  readonly output: number;
+  /** `null`: a price that may apply knows none of output. */
+  readonly output: number | null;
   readonly call: number;
   readonly webSearch: number;
   readonly fileSearch: number;
@@ -29,23 +30,27 @@ export function ceilingRatesOf(table: PriceTable, request: BoundRequest, ceiling
   const tier = facts.serviceTier ?? request.defaultTier ?? null;
   const candidates = override === null ? listedRates(listed, tier, request, ceiling) : [override.rates];
   if (candidates.length === 0) return null;
-  let [input, output] = [0, 0];
+  let [input, output, call] = [0, 0, 0];
+  let hasOutput = true;
   for (const rates of candidates) {
     input = Math.max(input, inputRate(rates, request, ceiling.rules));
     output = Math.max(output, outputRate(rates, facts.asksForAudio));
+    call = Math.max(call, rates.call);
+    hasOutput &&= rates.output !== null;
   }
   const isOwnPrice = override === null && tier !== null && listed?.tiers.has(tier) === true;
   const region = isRegional(request, listed) ? REGIONAL : ONCE;
   const unpublished = isOwnPrice ? ONCE : unpublishedTier(tier, listed);
   const [first] = candidates as [Rates];
   const fees = toolFeesOf(listed?.listId ?? '');
-  const published =
-    listed === null ? 0 : Math.max(0, ...tiersAt(listed.standard, atMs).map(({ webSearch }) => webSearch));
+  const standard = listed === null ? [] : tiersAt(listed.standard, atMs);
+  const published = Math.max(0, ...standard.map(({ webSearch }) => webSearch));
+  const publishedCall = Math.max(0, ...standard.map((rates) => rates.call));
   const preview = listed === null ? 0 : (previewSearchFee(listed) ?? 0);
   return {
     input: times(times(input, region), unpublished),
-    output: times(times(output, region), unpublished),
-    call: first.call,
+    output: hasOutput ? times(times(output, region), unpublished) : null,
+    call: Math.max(call, publishedCall, listed === null ? 0 : searchModelFee(listed, model)),
     webSearch: Math.max(first.webSearch, published, preview, fees.webSearch),
     fileSearch: Math.max(first.fileSearch, fees.fileSearch),
     codeSession: fees.codeSession,
@@ -85,7 +90,6 @@ function outputRate(rates: Rates, asksForAudio: boolean): number {
 }
 
 const ONCE: Factor = [1, 1];
-const REGIONAL: Factor = [11, 10];
 
 /** A rate times an exact factor, in whole pico-dollars, rounded up. */
 function times(rate: number, [numerator, denominator]: Factor): number {

@@ -318,11 +318,6 @@ describe('priceCall: bad and huge input', () => {
     ],
     ['no address', { name: 'local', type: 'openai-compatible', baseUrl: null } as const, 'gpt-4o'],
     ['a model priced per hour of audio', openai, 'whisper-1'],
-    [
-      'output of a model with no output price',
-      { name: 'az', type: 'azure-openai', baseUrl: null } as const,
-      'text-embedding-3-small',
-    ],
   ])('KEY-5: %s is unpriced: version null, cost 0', (_name, provider, model) => {
     expect(price(provider, model, { inputTokens: 10, outputTokens: 10 })).toEqual({
       costNanos: 0,
@@ -330,5 +325,13 @@ describe('priceCall: bad and huge input', () => {
       components: [],
       estimates: [],
     });
+  });
+  it('KEY-5: output of a model without a price of output does not take the priced input off the bill', () => {
+    const azure = { name: 'az', type: 'azure-openai', baseUrl: null } as const;
+    expect(price(azure, 'text-embedding-3-small', { inputTokens: 10, outputTokens: 10 })).toMatchObject({
+      costNanos: 200,
+      estimates: ['output_price'],
+    });
+    expect(price(azure, 'text-embedding-3-small', { inputTokens: 10, outputTokens: 0 }).estimates).toEqual([]);
   });
 });

@@ -1,8 +1,16 @@
 import type { TokenCounts, MediaTokens, TokenUsage, UsagePart } from '#libs/dialects/index.js';
 import type { PriceOverride } from '#libs/platform/config.js';
-import { type AppliedRates, type EstimateReason, type Factor, ratesOf, webSearchFee } from './applied-rates.js';
+import {
+  type AppliedRates,
+  callFee,
+  type EstimateReason,
+  type Factor,
+  ratesOf,
+  webSearchFee,
+} from './applied-rates.js';
 import type { Rates } from './model-prices.js';
 import type { PricedProvider, PriceTable } from './price-table.js';
+import { searchModelFee } from './tool-fees.js';
 import { PICOS_PER_NANO } from './units.js';
 
 export interface PriceRequest {
@@ -82,11 +90,11 @@ class Bill {
     this.#request = request;
   }
 
-  /** Adds the tokens of one step. False when no price is known. */
+  /** Adds the tokens of one step; output that has no price at nothing, as an estimate. False when no price is known. */
   add(counts: TokenCounts, media: MediaTokens, model: string): boolean {
     const applied = this.#ratesOf(model, counts.inputTokens);
-    if (applied === null || (applied.rates.output === null && counts.outputTokens > 0)) return false;
     const isOwn = model === this.#request.model;
+    if (applied === null || (!isOwn && applied.rates.output === null && counts.outputTokens > 0)) return false;
     if (isOwn) this.#own = applied;
     this.#versions.add(applied.version);
     const more = { ...(isOwn ? {} : { model }), ...(applied.factor === null ? {} : { factor: applied.factor }) };
@@ -94,6 +102,7 @@ class Bill {
     addTokens(applied.rates, counts, media, (part, count, picosPerUnit) => {
       this.#components.push({ part, count, picosPerUnit, ...more });
       if ((applied.rates.guessed as readonly PricePart[]).includes(part)) this.#estimates.add('media_price');
+      if (applied.rates[part] === null) this.#estimates.add('output_price');
     });
     return true;
   }
@@ -111,13 +120,15 @@ class Bill {
     const applied = this.#own ?? this.#ratesOf(model, usage.inputTokens);
     if (applied === null) return;
     const { webSearchRequests, details } = usage;
-    if (webSearchRequests > 0) {
-      const listed = this.#table.find(provider, model);
+    const listed = this.#table.find(provider, model);
+    // Of a model that searches before every answer the fee is one of the call.
+    if (webSearchRequests > 0 && (listed === null || searchModelFee(listed, model) === 0)) {
       const fee = webSearchFee(applied, listed, this.#request.atMs, details?.searchPreview === true);
       this.#addFee('webSearch', webSearchRequests, fee.picos, fee.guessed);
       if (applied.rates.webSearch === 0) this.#versions.add(this.#table.version);
     }
-    if (applied.rates.call > 0) this.#addFee('call', 1, applied.rates.call, false);
+    const call = callFee(applied, listed, model, this.#request.atMs);
+    if (call > 0) this.#addFee('call', 1, call, false);
     if (details === null) return;
     const { fileSearchRequests = 0, codeSessions = 0 } = details;
     const { fileSearch } = applied.rates;

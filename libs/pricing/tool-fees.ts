@@ -40,3 +40,16 @@ const REASONS = /^(o\d|gpt-([5-9]|\d\d))/;
 export function previewSearchFee({ listId, id }: Pick<ModelPrices, 'listId' | 'id'>): number | null {
   return (listId === 'openai' || listId === 'azure') && !REASONS.test(id) ? PREVIEW_SEARCH : null;
 }
+
+/** Models that search before every answer, as OpenAI's pricing page lists them; the price data knows some of these fees. */
+const SEARCH_MODELS: readonly (readonly [model: RegExp, fee: number])[] = [
+  [/^gpt-4o(-mini)?-search-preview(-|$)/, PREVIEW_SEARCH],
+  [/^gpt-5-search-api(-|$)/, OPENAI.webSearch],
+];
+
+/** The fee of each call of such a model; 0: it is none. @param model its name, which the data may file under another id */
+export function searchModelFee({ listId }: Pick<ModelPrices, 'listId'>, model: string): number {
+  if (listId !== 'openai' && listId !== 'azure') return 0;
+  const name = model.trim().toLowerCase();
+  return SEARCH_MODELS.find(([pattern]) => pattern.test(name))?.[1] ?? 0;
+}

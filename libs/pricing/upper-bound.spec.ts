@@ -241,4 +241,68 @@ describe('upperBound', () => {
     expect(bound.minNanos).toBe(bound.wantNanos);
     expect(affordableTokens(bound, bound.wantNanos)).toBe(0);
   });
+
+  it('KEY-4: a maximum under a name that the provider does not read bounds nothing: the valid one is sent', () => {
+    expect(boundOf(openai, 'gpt-5', 'responses', { input: 'x', max_tokens: 5 })).toMatchObject({
+      maxTokens: 128_000,
+      injectedMaxTokens: 128_000,
+    });
+    const groq: PricedProvider = { name: 'g', type: 'openai-compatible', baseUrl: 'https://api.groq.com/openai/v1' };
+    // the wish is kept, under the name that every server reads
+    expect(boundOf(groq, 'llama-3.3-70b-versatile', 'chat', { ...say('x'), max_completion_tokens: 700 })).toMatchObject(
+      {
+        maxTokens: 700,
+        injectedMaxTokens: 700,
+      },
+    );
+  });
+
+  it('KEY-4: a maximum beyond the context is sent as what is reserved', () => {
+    const body = { ...say('x'), max_tokens: 999_999_999 };
+    expect(boundOf(openai, 'gpt-4o', 'chat', body)).toMatchObject({ maxTokens: 128_000, injectedMaxTokens: 128_000 });
+    expect(boundOf(openai, 'gpt-4o', 'chat', { ...body, max_tokens: 100 }).injectedMaxTokens).toBeNull();
+  });
+
+  it('KEY-4: each prompt of a batch has its answers', () => {
+    const of = (prompt: unknown) =>
+      boundOf(openai, 'gpt-3.5-turbo-instruct', 'completions', { prompt, max_tokens: 100 });
+    expect(of(['a', 'b', 'c']).picosPerToken).toBe(3 * of('a').picosPerToken);
+    expect(of([[1], [2]]).picosPerToken).toBe(2 * of('a').picosPerToken);
+    const ids = Array.from({ length: 1000 }, () => 100_000);
+    expect(of(ids).fixedPicos - of([1]).fixedPicos).toBe(999 * 1_500_000);
+  });
+
+  it('KEY-4: an unclear number of answers has no bound', () => {
+    expect(boundOf(openai, 'gpt-4o', 'chat', { ...say('x'), n: '5' }).refuse).toBe('unclear_answers');
+    const gemini = { contents: [], generationConfig: { candidateCount: 2.5 } };
+    expect(boundOf(google, 'gemini-2.5-flash', 'generate', gemini).refuse).toBe('unclear_answers');
+  });
+
+  it('KEY-4: output without a price has no bound, embeddings need none', () => {
+    expect(boundOf(openai, 'text-embedding-3-small', 'chat', say('x')).refuse).toBe('unpriced');
+    expect(boundOf(openai, 'text-embedding-3-small', 'embeddings', { input: 'x' }).refuse).toBeNull();
+  });
+
+  it.each([
+    ['gpt-4o-search-preview', 25e9],
+    ['gpt-4o-mini-search-preview', 25e9],
+    ['gpt-4o-mini-search-preview-2025-03-11', 25e9],
+    ['gpt-5-search-api', 10e9],
+  ])('KEY-4: %s searches before it answers: its fee and what it finds are in the bound', (model, fee) => {
+    const body = { ...say('x'), max_tokens: 10 };
+    const bound = boundOf(openai, model, 'chat', body);
+    expect(bound.refuse).toBeNull();
+    expect(bound.fixedPicos).toBeGreaterThanOrEqual(fee + 50_000 * 150_000);
+    // asking for it changes nothing but the bytes
+    const asked = boundOf(openai, model, 'chat', { ...body, web_search_options: {} });
+    expect(asked.fixedPicos - bound.fixedPicos).toBeLessThan(fee);
+  });
+
+  it('KEY-4: a search whose fee nobody knows has no bound', () => {
+    const router: PricedProvider = { name: 'r', type: 'openai-compatible', baseUrl: 'https://openrouter.ai/api/v1' };
+    const body = { ...say('x'), max_tokens: 10 };
+    expect(boundOf(router, 'openai/gpt-5', 'chat', body).refuse).toBeNull();
+    expect(boundOf(router, 'openai/gpt-5', 'chat', { ...body, web_search_options: {} }).refuse).toBe('unknown_tool');
+    expect(boundOf(openai, 'gpt-4o', 'chat', { ...body, web_search_options: {} }).fixedPicos).toBeGreaterThan(25e9);
+  });
 });

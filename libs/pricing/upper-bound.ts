@@ -1,4 +1,4 @@
-import type { RequestFacts } from '#libs/dialects/index.js';
+import type { RequestFacts, ServerTool } from '#libs/dialects/index.js';
 import type { PriceOverride } from '#libs/platform/config.js';
 import { ceilingRatesOf, type CeilingRates } from './ceiling-rates.js';
 import {
@@ -10,8 +10,10 @@ import {
   serverToolRule,
   USEFUL_OUTPUT_TOKENS,
 } from './bound-rules.js';
+import { isFreeOperation } from './free-operations.js';
 import type { ModelPrices } from './model-prices.js';
 import type { PricedProvider, PriceTable } from './price-table.js';
+import { searchModelFee } from './tool-fees.js';
 import { PICOS_PER_NANO } from './units.js';
 
 /** Why what a call may cost has no bound, so that a hard budget must refuse it. */
@@ -26,6 +28,8 @@ export type BoundRefusal =
   | 'unbounded_input'
   /** The provider chooses by itself which model answers. */
   | 'unknown_fallback'
+  /** How many answers are asked for is not stated as a positive whole number (`RequestFacts.unclearAnswers`). */
+  | 'unclear_answers'
   /** Beyond nine million dollars. */
   | 'uncountable';
 
@@ -49,7 +53,7 @@ export interface UpperBound {
   readonly wantNanos: number;
   /** Output tokens of `wantNanos`, of each answer. */
   readonly maxTokens: number;
-  /** The maximum that must be sent upstream because the request states none; `null`: it states one. */
+  /** The maximum to be sent upstream because the request states none, or a larger one than is paid for; `null`: its own. */
   readonly injectedMaxTokens: number | null;
   /** Output tokens of `minNanos`. */
   readonly leastTokens: number;
@@ -59,7 +63,6 @@ export interface UpperBound {
   readonly picosPerToken: number;
 }
 
-const FREE_OPERATIONS: ReadonlySet<string> = new Set(['count_tokens', 'gemini_count_tokens']);
 const WITHOUT_OUTPUT: ReadonlySet<string> = new Set(['embeddings', 'gemini_embed', 'gemini_batch_embed']);
 const NOTHING: UpperBound = {
   minNanos: 0,
@@ -80,7 +83,8 @@ const NOTHING: UpperBound = {
  */
 export function upperBound(table: PriceTable, request: BoundRequest): UpperBound {
   const { facts } = request;
-  if (FREE_OPERATIONS.has(facts.operation)) return NOTHING;
+  if (isFreeOperation(facts.operation)) return NOTHING;
+  if (facts.unclearAnswers !== null) return refused('unclear_answers');
   const prices = table.find(request.provider, request.model);
   const rules = boundRulesOf(prices);
   if (rules.searchesUnasked) return refused('server_tool_without_maximum');
@@ -88,21 +92,26 @@ export function upperBound(table: PriceTable, request: BoundRequest): UpperBound
   const output = outputOf(facts, prices, contextTokens);
   const input = inputTokensOf(request, rules, contextTokens);
   if (typeof input === 'string') return refused(input);
-  const steps = stepsOf(facts, prices, { input, output: output.want, contextTokens });
+  const steps = stepsOf(request, prices, { input, output: output.want, contextTokens });
   if (typeof steps === 'string') return refused(steps);
   const rates = ceilingRatesOf(table, request, { inputTokens: steps.inputTokens, rules });
   if (rates === null) return refused('unpriced');
+  const hasOutput = !WITHOUT_OUTPUT.has(facts.operation);
+  if (hasOutput && rates.output === null) return refused('unpriced');
+  const outputRate = rates.output ?? 0;
+  // A search whose fee nobody has looked up is not free.
+  if (steps.webSearches > 0 && rates.webSearch === 0 && rates.call === 0) return refused('unknown_tool');
 
   let fixedPicos = steps.inputTokens * rates.input + rates.call;
   fixedPicos += steps.webSearches * rates.webSearch;
   fixedPicos += steps.fileSearches * rates.fileSearch + steps.codeSessions * rates.codeSession;
-  fixedPicos += facts.predictedBytes * rates.output;
-  let picosPerToken = rates.output * facts.answers;
+  fixedPicos += facts.predictedBytes * outputRate;
+  let picosPerToken = outputRate * facts.answers;
   const longest = prices?.outputTokens ?? contextTokens ?? DEFAULT_OUTPUT_TOKENS;
-  if (rules.reasonsOutside) fixedPicos += longest * rates.output * facts.answers;
+  if (rules.reasonsOutside) fixedPicos += longest * outputRate * facts.answers;
   if (facts.compacts) {
     if (contextTokens === null) return refused('unbounded_input');
-    fixedPicos += steps.count * (contextTokens * rates.input + longest * rates.output);
+    fixedPicos += steps.count * (contextTokens * rates.input + longest * outputRate);
   }
   const others = otherModels(table, request, steps);
   if (typeof others === 'string') return refused(others);
@@ -160,21 +169,24 @@ function outputOf(facts: RequestFacts, prices: ModelPrices | null, contextTokens
   const usual = facts.operation === 'completions' ? DEFAULT_COMPLETION_TOKENS : DEFAULT_OUTPUT_TOKENS;
   const injected = facts.maxTokens === null ? defaultOf(facts, prices, usual) : null;
   // No answer is longer than the context, whatever was asked for.
-  const want = injected ?? Math.min(facts.maxTokens ?? 0, contextTokens ?? Number.MAX_SAFE_INTEGER);
+  const stated = facts.maxTokens ?? 0;
+  const want = injected ?? Math.min(stated, contextTokens ?? Number.MAX_SAFE_INTEGER);
   const useful = facts.leastTokens === 0 ? USEFUL_OUTPUT_TOKENS : facts.leastTokens + USEFUL_OUTPUT_TOKENS;
-  return { want, least: Math.min(want, useful), injected };
+  return { want, least: Math.min(want, useful), injected: want < stated ? want : injected };
 }
 
 function defaultOf(facts: RequestFacts, prices: ModelPrices | null, usual: number): number {
   if (facts.operation === 'completions') return usual;
-  return Math.max(prices?.outputTokens ?? usual, facts.leastTokens);
+  const most = Math.max(prices?.outputTokens ?? usual, facts.leastTokens);
+  // Asked for under a name that the provider may not read: it is written again under the one it does.
+  return facts.wishedTokens === null ? most : Math.min(most, facts.wishedTokens);
 }
 
 /** Tokens of the prompt as sent; what has no length of its own fills the context. */
 function inputTokensOf(request: BoundRequest, rules: BoundRules, contextTokens: number | null): number | BoundRefusal {
   const { facts, tokensPerByte = rules.tokensPerByte } = request;
   const { media } = facts;
-  let tokens = Math.ceil(facts.textBytes * tokensPerByte) + rules.overheadTokens;
+  let tokens = Math.ceil(facts.textBytes * tokensPerByte) + facts.idTokens + rules.overheadTokens;
   if (facts.hasTools) tokens += rules.toolOverheadTokens;
   if (media !== null) tokens += media.images * rules.imageTokens + media.sounds * (rules.soundTokens ?? 0);
   const isOpen =
@@ -196,8 +208,11 @@ interface Steps {
   readonly asked: readonly { readonly model: string; readonly times: number }[];
 }
 
+/** A model that searches before it answers: its fee is one of the call, what it finds is read like a tool's result. */
+const OWN_SEARCH: ServerTool = { kind: 'web_search', maxUses: 1, model: null, maxContentTokens: null };
+
 function stepsOf(
-  facts: RequestFacts,
+  { facts, model }: BoundRequest,
   prices: ModelPrices | null,
   size: { readonly input: number; readonly output: number; readonly contextTokens: number | null },
 ): Steps | BoundRefusal {
@@ -206,7 +221,9 @@ function stepsOf(
   const asked: { model: string; times: number }[] = [];
   let results = 0;
   let total = 0;
-  for (const tool of facts.serverTools) {
+  const searchesByItself = prices !== null && searchModelFee(prices, model) > 0;
+  const others = facts.serverTools.filter(({ kind }) => kind !== OWN_SEARCH.kind);
+  for (const tool of searchesByItself ? [...others, OWN_SEARCH] : facts.serverTools) {
     const rule = serverToolRule(tool.kind, prices);
     if (rule === null) return 'unknown_tool';
     const times = tool.maxUses ?? rule.ownMaxUses ?? facts.maxToolCalls;
@@ -215,7 +232,7 @@ function stepsOf(
     const result = tool.maxContentTokens ?? rule.resultTokens ?? contextTokens;
     if (result === null) return 'unbounded_input';
     results = Math.max(results, result);
-    if (rule.fee !== null) uses[rule.fee] += times * facts.answers;
+    if (rule.fee !== null && tool !== OWN_SEARCH) uses[rule.fee] += times * facts.answers;
     if (rule.asksModel === true && times > 0) {
       if (tool.model === null) return 'unknown_fallback';
       asked.push({ model: tool.model, times });
@@ -246,7 +263,7 @@ function otherModels(
   let [fixedPicos, picosPerToken] = [0, 0];
   for (const { model, times } of steps.asked) {
     const other = rates(table, request, model, steps.inputTokens);
-    if (other === null) return 'unpriced';
+    if (other === null || other.rates.output === null) return 'unpriced';
     const { contextTokens, outputTokens } = other;
     if (contextTokens === null) return 'unbounded_input';
     fixedPicos +=
@@ -254,7 +271,7 @@ function otherModels(
   }
   for (const model of fallbacks) {
     const other = rates(table, request, model, steps.inputTokens);
-    if (other === null) return 'unpriced';
+    if (other === null || other.rates.output === null) return 'unpriced';
     fixedPicos += steps.inputTokens * other.rates.input;
     picosPerToken += other.rates.output;
   }

@@ -31,6 +31,7 @@ const anybody: KeyRecord = {
   teamChain: null,
   expiresAtMs: null,
   status: 'active',
+  problem: null,
   source: 'file',
   mayUseModel: () => true,
   mayUseRoute: () => true,

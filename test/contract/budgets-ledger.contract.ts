@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { renameSync, writeFileSync } from 'node:fs';
+import { readdirSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import type { Admission } from '#libs/keys-budgets/index.js';
+import { newId } from '#libs/platform/ids.js';
 import { budgetKeys } from '#libs/stores/index.js';
 import { adoptSpools } from '../../libs/keys-budgets/budgets/adoption.js';
 import { admit, budget, BudgetsRig, event, silent, until, USD } from './budgets-rig.js';
@@ -17,6 +19,13 @@ describe('ledger of the budgets on real stores', () => {
   afterAll(async () => {
     await rig?.[Symbol.asyncDispose]();
   }, 30_000);
+  const rollupsOf = async (org: string): Promise<unknown> =>
+    (
+      (await rig.source.query(
+        `SELECT sum(cost_nanos)::text AS cost, sum(unknown_calls)::int AS unknown FROM usage_rollups WHERE org_id = $1`,
+        [org],
+      )) as unknown[]
+    )[0];
   const adopt = (): Promise<number> =>
     adoptSpools({ root: rig.root, own: 'nobody', ledger: rig.ledger, ttlMs: 1000, logger: silent });
 
@@ -283,19 +292,61 @@ describe('ledger of the budgets on real stores', () => {
     gateway.die();
     await adopt();
     expect(await rig.totalOf(org, 'b|life')).toEqual({ total: 1000, sum: 1000 });
-    const truth = {
-      i: call.id,
-      o: org,
-      p: gateway.budgets.processId,
-      s: 'settled',
-      e: 1000,
-      c: 250,
-      b: ['b|life'],
-      u: {},
-    };
-    await rig.ledger.reconcile(org, [JSON.stringify(truth), JSON.stringify(truth)]);
-    await rig.ledger.reconcile(org, [JSON.stringify({ ...truth, c: 1 })]);
+    const truth = { id: call.id, costNanos: 250 };
+    expect(await rig.ledger.reconcile([truth], { apply: false })).toEqual([
+      { ...truth, orgId: org, state: 'unknown', bookedNanos: 1000, budgets: ['b|life'] },
+    ]);
+    expect(await rig.totalOf(org, 'b|life')).toEqual({ total: 1000, sum: 1000 });
+    await rig.ledger.reconcile([truth], { apply: true });
+    await rig.ledger.reconcile([{ ...truth, costNanos: 1 }], { apply: true });
+    expect(await rig.ledger.reconcile([{ id: newId('req'), costNanos: 1 }], { apply: true })).toEqual([]);
     expect((await rig.rows(org)).map(({ state, cost }) => [state, cost])).toEqual([['settled', 250]]);
     expect(await rig.totalOf(org, 'b|life')).toEqual({ total: 250, sum: 250 });
+    expect((await rig.spend(org)).get('b|life')).toEqual({ rolledUp: 250, rows: 250 });
+    expect(await rollupsOf(org)).toEqual({ cost: '250', unknown: 0 });
+  }, 20_000);
+
+  it('KEY-4: what reconciling gives back can be spent at once, although the process that booked it lives on', async () => {
+    const org = newOrg();
+    const gateway = await rig.gateway();
+    const set = gateway.budgets.compile(org, [budget('b', 1000)]);
+    const call = (await admit(gateway, set, 1000))!;
+    gateway.budgets.settle(call, null, event());
+    await until(async () => (await rig.rows(org)).length === 1);
+    expect(await admit(gateway, set, 600)).toBeNull();
+    await rig.ledger.reconcile([{ id: call.id, costNanos: 300 }], { apply: true });
+    expect((await rig.spend(org)).get('b|life')).toEqual({ rolledUp: 300, rows: 300 });
+    await until(async () => (await rig.totalOf(org, 'b|life')).total === 300);
+    expect(await admit(gateway, set, 701)).toBeNull(); // one nano-dollar more than is left
+    let next: Admission | null = null;
+    await until(async () => (next = await admit(gateway, set, 700)) !== null);
+    gateway.budgets.settle(next!, 700, event());
+    expect(await gateway.budgets.close()).toBe(true);
+    expect(await rig.totalOf(org, 'b|life')).toEqual({ total: 1000, sum: 1000 });
+    expect((await rig.spend(org)).get('b|life')).toEqual({ rolledUp: 1000, rows: 1000 });
+    await rig.ledger.rebuild(org);
+    expect(await rig.totalOf(org, 'b|life')).toEqual({ total: 1000, sum: 1000 });
+  }, 20_000);
+
+  it('KEY-6: a row of a spool that cannot be described is booked all the same, and holds up nothing', async () => {
+    const org = newOrg();
+    const gateway = await rig.gateway();
+    const set = gateway.budgets.compile(org, [budget('b', USD)]);
+    const draft = (keyName: string): string => JSON.stringify({ keyId: 'key_1', keyName, model: 'm' });
+    for (const keyName of ['one', 'lone \ud800 surrogate', 'three']) {
+      const call = await gateway.budgets.admit({
+        id: newId('req'),
+        set,
+        minNanos: 5,
+        wantNanos: 5,
+        draft: draft(keyName),
+      });
+      if (!call.ok || !(await call.written)) throw new Error('refused');
+    }
+    gateway.die();
+    expect(await adopt()).toBe(1);
+    expect((await rig.rows(org)).map(({ state, cost }) => [state, cost])).toEqual(Array(3).fill(['unknown', 5]));
+    expect(await rig.totalOf(org, 'b|life')).toEqual({ total: 15, sum: 15 });
+    expect(readdirSync(rig.root)).toEqual([]);
   }, 20_000);
 });

@@ -82,7 +82,7 @@ const daysAgo = (days: number, changes: Partial<UsageEvent> = {}): UsageEvent =>
 
 describe('GET /api/logs', () => {
   it('CFG-5: an item has every promised field; the cost is exact', async () => {
-    const event = usageEvent({ costNanos: 9_007_199_254_740_991 });
+    const event = usageEvent({ costNanos: 9_007_199_254_740_991, chain: 'resilient', requestId: 'req_of-another' });
     await writer.insert([event]);
     const { status, body } = await ask();
     expect(status).toBe(200);
@@ -125,6 +125,8 @@ describe('GET /api/logs', () => {
           latencyMs: 1234,
           firstByteMs: 321,
           attempts: 1,
+          chain: 'resilient',
+          requestId: 'req_of-another',
           cache: 'none',
           traceId: '0af7651916cd43dd8448eb211c80319c',
         },

@@ -183,6 +183,34 @@ describe('recost', () => {
     expect([report.rows, report.changed, report.skipped]).toEqual([2, 0, 2]);
   });
 
+  it('KEY-5: rows that are not settled stay at what is set aside: the usage seen of a cut answer is not all of it', async () => {
+    const cut = booked(2, 900_000, { usageSource: 'partial', error: 'upstream_cut' });
+    await writer.insert([cut], 'unknown');
+    await writer.insert([booked(2, 50_000)]);
+    // settled by hand from the provider's own report: its usage is still only a part
+    await writer.insert([booked(3, 800_000, { usageSource: 'partial' })]);
+    const report = await run(true);
+    expect([report.rows, report.changed]).toEqual([1, 1]);
+    expect((await stored(cut)).recost).toBeNull();
+    expect(await sums()).toMatchObject({ rows: String(1_700_000 + RIGHT), rollups: String(1_700_000 + RIGHT) });
+  });
+
+  it('KEY-6: the true end of a call takes a correction of its row away, and the roll-ups still say what the rows say', async () => {
+    const cut = booked(2, 900_000, { usageSource: 'partial', error: 'upstream_cut' });
+    await writer.insert([cut], 'unknown');
+    // as an earlier version left such rows behind
+    const id = cut.id.slice(4);
+    await rig.source.query(
+      `UPDATE usage_events SET recost_nanos = 5, recost_version = 'x', recost_at = now() WHERE id = $1`,
+      [id],
+    );
+    await rig.source.query(`UPDATE usage_rollups SET cost_nanos = cost_nanos - 899995`);
+    const truth = { ...cut, costNanos: 60_000, usageSource: 'measured' as const, error: null };
+    expect(await writer.insert([truth])).toEqual({ inserted: 0, replaced: 1 });
+    expect(await stored(cut)).toMatchObject({ state: 'settled', costNanos: 60_000n, recost: null });
+    expect(await sums()).toMatchObject({ rows: '60000', rollups: '60000' });
+  });
+
   it('KEY-5: thousands of rows go in batches; a batch is corrected with its roll-ups or not at all', async () => {
     const events = Array.from({ length: 2300 }, (_, i) => booked(1 + (i % 9), 1));
     await writer.insert(events);

@@ -33,6 +33,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/recost.js')).command,
   },
   {
+    name: 'reconcile',
+    summary: 'settle calls of unknown cost at what they truly cost',
+    load: async () => (await import('./commands/reconcile.js')).command,
+  },
+  {
     name: 'validate',
     summary: 'check a configuration file and list every fault',
     load: async () => (await import('./commands/validate.js')).command,

@@ -3,11 +3,14 @@ import type { SmartflowConfig } from '#libs/platform/config.js';
 import { createLogger } from '#libs/platform/logger.js';
 import { Secret } from '#libs/platform/secret.js';
 import { connectPostgres, createRedis, migrate, redisReady, startStores, type StoreUrls } from '#libs/stores/index.js';
+import { noteCorrection, type Correction } from './note-correction.js';
 import { takeDataDir } from './serve/prepare-data-dir.js';
 
 /** The durable side of the budgets, for a command that changes it, until it is closed. */
 export interface OpenLedger {
   readonly ledger: PostgresBudgetLedger;
+  /** Puts on record what the command is about to change. */
+  note(correction: Correction): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -26,7 +29,7 @@ export async function openLedger(config: SmartflowConfig): Promise<OpenLedger> {
   const logger = createLogger({ level: 'error', name: 'cli' });
   const ledger = new PostgresBudgetLedger({ source, redis, logger });
   const kept = opened.move();
-  return { ledger, close: () => kept.disposeAsync() };
+  return { ledger, note: (correction) => noteCorrection(source, correction), close: () => kept.disposeAsync() };
 }
 
 async function storesOf(

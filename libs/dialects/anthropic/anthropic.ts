@@ -3,7 +3,7 @@ import { renderAnthropicError, renderAnthropicStreamError } from './errors.js';
 import { renderAnthropicModel, renderAnthropicModels } from './models.js';
 import { anthropicRateHeaders } from './rate-headers.js';
 import { anthropicEnding } from './stream.js';
-import { anthropicUsageOfBody, anthropicUsageOfRaw, anthropicUsageOfStream } from './usage.js';
+import { anthropicHasFinalUsage, anthropicUsageOfBody, anthropicUsageOfRaw, anthropicUsageOfStream } from './usage.js';
 
 export const anthropic: Dialect = {
   name: 'anthropic',
@@ -13,6 +13,7 @@ export const anthropic: Dialect = {
   endingOf: anthropicEnding,
   usageOfBody: anthropicUsageOfBody,
   usageOfStream: anthropicUsageOfStream,
+  hasFinalUsage: anthropicHasFinalUsage,
   usageOfRaw: anthropicUsageOfRaw,
   tierHeader: null,
   billedMark: null,

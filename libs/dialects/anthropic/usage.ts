@@ -5,6 +5,7 @@ import {
   type BesideUsage,
   count,
   detailsOf,
+  hasCount,
   nested,
   sumOf,
   tierOf,
@@ -72,7 +73,11 @@ function regionOf(value: unknown): string | undefined {
   return typeof value === 'string' && value.length <= 64 && !ANYWHERE.has(value) ? value : undefined;
 }
 
-function read(usage: Json, raw: string): TokenUsage {
+const TOTALS = ['input_tokens', 'output_tokens', 'cache_read_input_tokens', 'cache_creation_input_tokens'];
+
+/** `null`: an object without any count, which is no usage. */
+function read(usage: Json, raw: string): TokenUsage | null {
+  if (!hasCount(usage, TOTALS)) return null;
   const totals = countsOf(usage);
   const parts = usage.iterations == null ? undefined : billedParts(totals, usage.iterations);
   return {
@@ -104,6 +109,12 @@ export function anthropicUsageOfStream(_operation: Operation, ends: StreamEnds):
   const merged: Json = { ...first?.value };
   for (const [field, value] of Object.entries(last?.value ?? {})) if (value !== null) merged[field] = value;
   return read(merged, JSON.stringify(merged));
+}
+
+/** The output stands in `message_delta` alone: what `message_start` says of it is a beginning. */
+export function anthropicHasFinalUsage({ tail }: StreamEnds): boolean {
+  const lines = dataLinesWith(tail, '"usage"');
+  return lines.length === 0 ? lastObjectAt(tail, 'usage', 1) !== null : firstOf(lines.reverse(), ['usage']) !== null;
 }
 
 function firstOf(lines: readonly Buffer[], path: readonly string[]): FoundObject | null {

@@ -69,6 +69,7 @@ export const gemini: Dialect = {
   endingOf,
   usageOfBody: geminiUsageOfBody,
   usageOfStream: geminiUsageOfStream,
+  hasFinalUsage: () => true,
   usageOfRaw: geminiUsageOfRaw,
   tierHeader: 'x-gemini-service-tier',
   billedMark: '"webSearchQueries"',

@@ -1,7 +1,16 @@
 import type { Operation, StreamEnds } from '../dialect.js';
 import { dataLinesWith } from '../data-lines.js';
 import { lastObjectAt, objectAt, objectIn, type FoundObject } from '../found-object.js';
-import { type BesideUsage, count, detailsOf, nested, tierOf, type MediaTokens, type TokenUsage } from '../usage.js';
+import {
+  type BesideUsage,
+  count,
+  detailsOf,
+  hasCount,
+  nested,
+  tierOf,
+  type MediaTokens,
+  type TokenUsage,
+} from '../usage.js';
 
 type Json = Record<string, unknown>;
 
@@ -35,8 +44,14 @@ function tierOfTraffic(value: unknown): string | undefined {
   return typeof value === 'string' ? tierOf(value.replace(/^ON_DEMAND_/, '')) : undefined;
 }
 
-/** The prompt count contains cached tokens; thoughts and tool-use prompts come on top of the other counts. */
-function read(usage: Json, raw: string, beside: BesideUsage): TokenUsage {
+const TOTALS = ['promptTokenCount', 'candidatesTokenCount', 'thoughtsTokenCount', 'toolUsePromptTokenCount'];
+
+/**
+ * The prompt count contains cached tokens; thoughts and tool-use prompts come on top of the other counts. `null`: an object
+ * without any count, which is no usage.
+ */
+function read(usage: Json, raw: string, beside: BesideUsage): TokenUsage | null {
+  if (!hasCount(usage, TOTALS)) return null;
   const thoughts = count(usage.thoughtsTokenCount);
   return {
     inputTokens: count(usage.promptTokenCount) + count(usage.toolUsePromptTokenCount),

@@ -13,6 +13,7 @@ export const openai: Dialect = {
   endingOf: openAiEnding,
   usageOfBody: openAiUsageOfBody,
   usageOfStream: openAiUsageOfStream,
+  hasFinalUsage: () => true,
   usageOfRaw: openAiUsageOfRaw,
   tierHeader: null,
   billedMark: null,

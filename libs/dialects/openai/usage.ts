@@ -6,6 +6,7 @@ import {
   type BesideUsage,
   count,
   detailsOf,
+  hasCount,
   type MediaTokens,
   nested,
   sumOf,
@@ -54,7 +55,11 @@ function countsOf(usage: Json): TokenCounts & { readonly media: MediaTokens } {
   };
 }
 
-function read(usage: Json, raw: string, beside: BesideUsage): TokenUsage {
+const TOTALS = ['prompt_tokens', 'input_tokens', 'completion_tokens', 'output_tokens'];
+
+/** `null`: an object without any count, which is no usage. */
+function read(usage: Json, raw: string, beside: BesideUsage): TokenUsage | null {
+  if (!hasCount(usage, TOTALS)) return null;
   const { media, ...counts } = countsOf(usage);
   const { moreParts = [] } = beside;
   const parts: readonly UsagePart[] | undefined =
@@ -86,17 +91,28 @@ const CHUNK_FIELDS: ReadonlySet<string> = new Set(['usage', 'service_tier', 'res
 export function openAiUsageOfBody(operation: Operation, body: Buffer): TokenUsage | null {
   // Embeddings are long arrays of numbers without a tier: there the end is all that is looked at.
   if (operation === 'embeddings') return readFound(lastObjectAt(body, 'usage', 1), {});
-  return usageIn(body, operation === 'responses' ? RESPONSE_FIELDS : CHAT_FIELDS);
+  if (operation === 'responses') return usageIn(body, RESPONSE_FIELDS);
+  const usage = usageIn(body, CHAT_FIELDS);
+  return operation === 'chat' ? withSearch(usage, body) : usage;
+}
+
+/** A citation of a page; inside of a text its quotes would be escaped, so that this can only be structure. */
+const CITATION = '"url_citation"';
+
+/** Chat answers do not count their searches: one that cites pages has made one. */
+function withSearch(usage: TokenUsage | null, answer: Buffer): TokenUsage | null {
+  if (usage === null || usage.webSearchRequests > 0 || !answer.includes(CITATION)) return usage;
+  return { ...usage, webSearchRequests: 1 };
 }
 
 /** Usage of a stream: on the last chunk with empty `choices`, on any chunk, or inside `response.completed`. */
-export function openAiUsageOfStream(_operation: Operation, ends: StreamEnds): TokenUsage | null {
+export function openAiUsageOfStream(operation: Operation, ends: StreamEnds): TokenUsage | null {
   const lines = dataLinesWith(ends.tail, '"usage"');
   // Without events it is a long answer that was passed on unread.
   if (lines.length === 0) return readFound(lastObjectAt(ends.tail, 'usage', 1), {});
   for (const line of lines.reverse()) {
     const usage = usageIn(line, CHUNK_FIELDS);
-    if (usage !== null) return usage;
+    if (usage !== null) return operation === 'chat' ? withSearch(usage, ends.tail) : usage;
   }
   return null;
 }

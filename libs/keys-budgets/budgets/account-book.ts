@@ -22,7 +22,7 @@ export class AccountBook {
     this.#wake = wake;
   }
 
-  /** The account of a budget and period; a changed limit or mode holds from here on. */
+  /** The account of a budget and period; a changed limit, mode, zone or week start holds from here on. */
   of(budget: BudgetDefinition, period: Period): Account {
     const fresh = new Account(budget, period);
     const account = this.#accounts.get(fresh.field);
@@ -35,6 +35,7 @@ export class AccountBook {
       this.touch(account);
     }
     account.budget = budget;
+    account.period = period;
     account.mode = fresh.mode;
     return account;
   }

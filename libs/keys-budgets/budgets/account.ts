@@ -17,7 +17,8 @@ export const TIGHT_MS = 500;
 export class Account {
   /** `<budget>|<period>` */
   readonly field: string;
-  readonly period: Period;
+  /** Its name never changes; its ends move with the budget's zone and week. */
+  period: Period;
   budget: BudgetDefinition;
   mode: number;
 

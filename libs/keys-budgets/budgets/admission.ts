@@ -1,7 +1,7 @@
 import type { Account } from './account.js';
 import type { BudgetMode, BudgetScope } from './budget-definition.js';
 import type { BudgetSet } from './budget-set.js';
-import type { Segment } from './spool.js';
+import type { OpenIntent } from './spool.js';
 
 /** What a call asks for. */
 export interface AdmitRequest {
@@ -24,6 +24,8 @@ export interface BudgetState {
   readonly limitNanos: number;
   /** Neither spent nor held; idle slices of other processes count as held, so it may read a little low. */
   readonly remainingNanos: number;
+  /** Name of the period that is short or told of, such as `m2026-11`. */
+  readonly period: string;
   /** Start of the next period, ms since 1970; `null` for a lifetime. */
   readonly resetMs: number | null;
 }
@@ -53,7 +55,7 @@ export class Admission {
    * call was not admitted after all (disk full, lease over) and the answer is that of a `store` refusal.
    */
   written: true | Promise<boolean> = true;
-  segment: Segment | null = null;
+  intent: OpenIntent | null = null;
   isOver = false;
 
   constructor(request: AdmitRequest, accounts: readonly Account[], boundNanos: number) {
@@ -80,6 +82,7 @@ export function stateOf(account: Account, freedNanos = 0): BudgetState {
     mode: budget.mode,
     limitNanos: budget.limitNanos,
     remainingNanos: account.remainingAfter(freedNanos),
+    period: period.name,
     resetMs: Number.isFinite(period.endMs) ? period.endMs : null,
   };
 }

@@ -66,6 +66,11 @@ export interface BudgetLedger {
   /** False while a lease of the process runs, or may run, somewhere. */
   hasNoLease(processId: string, ttlMs: number): Promise<boolean>;
   /**
+   * Rows (JSON texts from its spool) of a process that is gone, before its end; any number of times. One that can never be
+   * stored does not hold up the others.
+   */
+  add(orgId: string, processId: string, rows: readonly string[]): Promise<void>;
+  /**
    * Ends a process in one organisation: its rows (JSON texts from its spool) and its end in one transaction, then its
    * ceilings give way to the ledger's sums. @param from first byte that its spool still had; Infinity: pieces are missing
    */

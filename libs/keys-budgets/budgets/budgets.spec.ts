@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { setImmediate as turnOver, setTimeout as sleep } from 'node:timers/promises';
 import { newId } from '#libs/platform/ids.js';
 import type { Logger } from '#libs/platform/logger.js';
 import { Admission, type Refusal } from './admission.js';
@@ -12,8 +13,6 @@ import { Budgets, type BudgetsOptions } from './budgets.js';
 import { recoverSpool } from './spool-recovery.js';
 
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-const turnOver = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 interface SentAccount {
   readonly field: string;
@@ -96,6 +95,7 @@ class FakeStore implements BudgetCounters, BudgetLedger {
   async hasNoLease(): Promise<boolean> {
     return true;
   }
+  async add(): Promise<void> {}
   async close(): Promise<void> {}
 }
 
@@ -133,10 +133,12 @@ describe('budgets of one process', () => {
     if (!outcome.ok || !(await outcome.written)) throw new Error('refused');
     return outcome;
   };
-  const rows = (): { i: string; s: string; e: number; c: number }[] =>
-    [...recoverSpool(path.join(root, budgets.processId)).rows('org')].map(
-      (json) => JSON.parse(json) as { i: string; s: string; e: number; c: number },
-    );
+  const rows = async () => {
+    const found: { i: string; s: string; e: number; c: number }[] = [];
+    const spool = await recoverSpool(path.join(root, budgets.processId));
+    for await (const { json } of spool.rows()) found.push(JSON.parse(json));
+    return found;
+  };
   const isRefusal = (outcome: unknown): outcome is Refusal => (outcome as Refusal).ok === false;
 
   it('KEY-4: a call that fits into what this process owns is decided at once, without a message', async () => {
@@ -153,9 +155,9 @@ describe('budgets of one process', () => {
   it('KEY-6: nothing may go upstream before its intent is in the file', async () => {
     const set = compile();
     const outcome = admit(set, 5) as Admission;
-    expect(rows()).toEqual([]);
+    expect(readFileSync(path.join(root, budgets.processId, '0.log'))).toHaveLength(0);
     expect(await outcome.written).toBe(true);
-    expect(rows()).toMatchObject([{ i: outcome.id, s: 'unknown', e: 5, c: 5 }]);
+    expect(await rows()).toMatchObject([{ i: outcome.id, s: 'unknown', e: 5, c: 5 }]);
   });
 
   it('KEY-4: all that waits in one event-loop turn is one message, each account in it once', async () => {
@@ -277,7 +279,7 @@ describe('budgets of one process', () => {
     budgets.spool.flush = flush;
     await sleep(600);
     expect((await admit(set, 10)).ok).toBe(true);
-    expect(rows()).toContainEqual(expect.objectContaining({ i: running.id, s: 'settled', c: 5 }));
+    expect(await rows()).toContainEqual(expect.objectContaining({ i: running.id, s: 'settled', c: 5 }));
   });
 
   it('KEY-4: amounts that are none are refused, or booked at the bound', async () => {
@@ -288,9 +290,18 @@ describe('budgets of one process', () => {
       expect(await budgets.extend(call, nanos)).toBe(false);
       budgets.settle(call, nanos, '{}');
       await turnOver();
-      expect(rows().find(({ i }) => i === call.id)).toMatchObject({ s: 'unknown', c: 100 });
+      expect((await rows()).find(({ i }) => i === call.id)).toMatchObject({ s: 'unknown', c: 100 });
     }
     expect(budgets.stats.invalidCosts).toBe(6);
+  });
+
+  it('KEY-6: an unknown row stands at its bound, or at what was seen where that is more, also without budgets', async () => {
+    const soft = compile(budget('a', 1e9, { mode: 'soft' }));
+    const calls = [await admitted(soft, 100), await admitted(soft, 100), await admitted(compile(), 0)];
+    for (const [n, seenNanos] of [40, 170, 30].entries()) budgets.settle(calls[n]!, null, '{}', seenNanos);
+    await turnOver();
+    expect((await rows()).map(({ s, c }) => `${s} ${c}`)).toEqual(['unknown 100', 'unknown 170', 'unknown 30']);
+    expect(soft.turnTo(Date.now())[0]?.used).toBe(270);
   });
 
   it('KEY-4: a call ends once', async () => {
@@ -315,7 +326,8 @@ describe('budgets of one process', () => {
     const set = compile(budget('wide', 5e9), budget('tight', 1e6, { scope: 'team' }), budget('s', 1, { mode: 'soft' }));
     const call = await admitted(set, 1000);
     expect(budgets.tightest(set)).toEqual({
-      budgetId: 'tight', scope: 'team', mode: 'strict', limitNanos: 1e6, remainingNanos: 1e6 - 1000, resetMs: null,
+      budgetId: 'tight', scope: 'team', mode: 'strict', limitNanos: 1e6, remainingNanos: 1e6 - 1000,
+      period: 'life', resetMs: null,
     }); // prettier-ignore
     budgets.settle(call, 250, '{}');
     expect(budgets.tightest(set)?.remainingNanos).toBe(1e6 - 250);
@@ -335,7 +347,7 @@ describe('budgets of one process', () => {
     expect(before.accounts[0]?.field).toBe('a|d2026-11-01');
     expect(after.accounts[0]?.field).toBe('a|d2026-11-02');
     expect([before.accounts[0]?.used, after.accounts[0]?.used]).toEqual([40, 0]);
-    expect(rows().length).toBe(2);
+    expect((await rows()).length).toBe(2);
   });
 
   it('KEY-4: a lowered limit takes slices back at once', async () => {

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '#libs/platform/logger.js';
 import type { Admission, AdmitRequest, BudgetState, Refusal } from './admission.js';
 import { tightestOf } from './admission.js';
-import { adoptSpools } from './adoption.js';
+import { adoptSpools, type FailedAdoption } from './adoption.js';
 import type { BudgetCounters, BudgetLedger } from './budget-counters.js';
 import type { BudgetDefinition } from './budget-definition.js';
 import type { BudgetSet } from './budget-set.js';
@@ -28,7 +28,7 @@ export interface BudgetsOptions {
   /** What the stream may hold of this process uncommitted; default 8 MiB. */
   readonly windowBytes?: number;
   /**
-   * What the spool may hold uncommitted; default 512 MiB. Full-policy: no new call is admitted (`store`), the ends of
+   * What the spool may take of the disk; default 512 MiB. Full-policy: no new call is admitted (`store`), the ends of
    * running calls are still written.
    */
   readonly spoolMaxBytes?: number;
@@ -42,6 +42,7 @@ export interface BudgetsOptions {
 
 const TIMES: BudgetTimes = { ttlMs: 10_000, share: 0.25, recallWaitMs: 80, storeWaitMs: 1500, parkMs: 10_000 };
 const TICK_MS = 20;
+const SPOOL_MAX_BYTES = 512 * 1024 * 1024;
 /** After the disk refused a turn, no call is admitted for so long. */
 const DISK_PAUSE_MS = 500;
 const ORG_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
@@ -120,7 +121,9 @@ export class Budgets implements ProcessHost {
     mkdirSync(options.spoolRoot, { recursive: true, mode: 0o700 });
     const processId = options.processId ?? newProcessId();
     const folder = await openSpoolFolder(options.spoolRoot, processId);
-    return new Budgets(options, processId, new Spool(folder, options.spool));
+    // several files, so that a full spool has some to give up
+    const segmentBytes = Math.min(8 * 1024 * 1024, (options.spoolMaxBytes ?? SPOOL_MAX_BYTES) / 16);
+    return new Budgets(options, processId, new Spool(folder, { segmentBytes, ...options.spool }));
   }
 
   /**
@@ -147,11 +150,13 @@ export class Budgets implements ProcessHost {
 
   /**
    * Ends a call: its row is in the spool at the end of this turn. Ending it twice changes nothing.
-   * @param costNanos what it cost; `null` when nobody knows: the row is `unknown` at its bound until reconciled
+   * @param costNanos what it cost; `null` when nobody knows: the row is `unknown` until reconciled
    * @param event JSON object on one line: the finished usage event
+   * @param seenNanos cost of the usage seen until an answer broke off: an unknown row stands at it, or at its bound if that
+   * is more; a call without budgets has a bound of 0
    */
-  settle(admission: Admission, costNanos: number | null, event: string): void {
-    admission.set.org.settle(admission, costNanos, event);
+  settle(admission: Admission, costNanos: number | null, event: string, seenNanos = 0): void {
+    admission.set.org.settle(admission, costNanos, event, seenNanos);
   }
 
   /** Ends a call of which nothing was sent upstream: no row, the money is free again. */
@@ -199,7 +204,7 @@ export class Budgets implements ProcessHost {
       } catch (error) {
         this.logger.warn({ err: error }, 'this process could not be closed in the ledger; its spool will be adopted');
       }
-    }
+    } else this.logger.warn({}, 'the ledger has not committed all rows in time; the spool will be adopted');
     this.spool.abandon();
     return false;
   }
@@ -229,7 +234,7 @@ export class Budgets implements ProcessHost {
 
   takesCalls(): boolean {
     if (this.#isClosing || this.nowMs() < this.#diskPauseUntilMs) return false;
-    return this.spool.heldBytes < (this.#options.spoolMaxBytes ?? 512 * 1024 * 1024);
+    return this.spool.diskBytes < (this.#options.spoolMaxBytes ?? SPOOL_MAX_BYTES);
   }
 
   deliver(grant: Grant): void {
@@ -321,13 +326,13 @@ export class Budgets implements ProcessHost {
 
   async #adoptNeighbours(): Promise<void> {
     const { spoolRoot: root, ledger, logger, adoptEveryMs = 1000 } = this.#options;
+    const failed = new Map<string, FailedAdoption>();
     for (let failures = 0; !this.#ending.signal.aborted;) {
       try {
-        await adoptSpools({ root, own: this.processId, ledger, ttlMs: this.times.ttlMs, logger });
+        await adoptSpools({ root, own: this.processId, ledger, ttlMs: this.times.ttlMs, logger, failed });
         failures = 0;
       } catch (error) {
-        if (failures++ === 0)
-          logger.warn({ err: error }, 'the spool of a dead process could not be taken over yet, trying again');
+        if (failures++ === 0) logger.warn({ err: error, root }, 'the spools of dead processes cannot be looked for');
       }
       const pauseMs = adoptEveryMs * (0.75 + Math.random() / 2);
       await sleep(pauseMs, undefined, { signal: this.#ending.signal, ref: false }).catch(() => {});

@@ -126,12 +126,13 @@ export class OrgBudgets {
     });
   }
 
-  /** @param costNanos what the provider reported; `null`: unknown, the row stays `unknown` at its bound */
-  settle(admission: Admission, costNanos: number | null, event: string): void {
+  /** @param costNanos what the provider reported; `null`: unknown, the row stays `unknown` at its bound, or at `seenNanos` */
+  settle(admission: Admission, costNanos: number | null, event: string, seenNanos: number): void {
     if (admission.isOver) return;
     const isKnown = costNanos !== null && isAmount(costNanos);
     if (costNanos !== null && !isKnown) this.#host.stats.invalidCosts += 1;
-    const cost = isKnown ? costNanos : admission.boundNanos;
+    const atLeast = isAmount(seenNanos) ? seenNanos : 0;
+    const cost = isKnown ? costNanos : Math.max(admission.boundNanos, atLeast);
     if (cost > admission.boundNanos) this.#host.stats.aboveBound += 1;
     this.#end(admission, cost, isKnown ? 'settled' : 'unknown', event);
   }
@@ -158,7 +159,7 @@ export class OrgBudgets {
       return;
     }
     admission.isOver = true;
-    if (admission.segment !== null) this.#host.spool.forget(admission.segment);
+    if (admission.intent !== null) this.#host.spool.forget(admission.intent);
   }
 
   get hasWords(): boolean {
@@ -236,8 +237,8 @@ export class OrgBudgets {
 
   #grant(admission: Admission, amountNanos: number, isExtension: boolean, done: (ok: boolean) => void): void {
     const row = rowText(admission, this.#host.processId, 'unknown', admission.boundNanos, admission.draft);
-    if (isExtension) this.#host.spool.amend(row);
-    else admission.segment = this.#host.spool.intent(row);
+    if (admission.intent !== null) this.#host.spool.amend(row, admission.intent);
+    else admission.intent = this.#host.spool.intent(row);
     this.#host.deliver({ admission, amountNanos, isExtension, done });
   }
 
@@ -269,7 +270,7 @@ export class OrgBudgets {
     admission.isOver = true;
     this.#book.release(admission.accounts, admission.boundNanos, cost);
     const row = rowText(admission, this.#host.processId, state, cost, event);
-    if (admission.segment !== null) this.#host.spool.settle(row, admission.segment);
+    if (admission.intent !== null) this.#host.spool.settle(row, admission.intent);
     this.#host.schedule();
   }
 

@@ -27,8 +27,13 @@ describe('spool', () => {
     opened.push(spool);
     return { spool, dir: folder.dir };
   };
-  const rowsOf = (dir: string, org = 'org_a') =>
-    [...recoverSpool(dir).rows(org)].map((json) => JSON.parse(json) as { i: string; s: string; c: number });
+  const rowsOf = async (dir: string, org = 'org_a') => {
+    const found: { i: string; s: string; c: number }[] = [];
+    for await (const { orgId, json } of (await recoverSpool(dir)).rows()) {
+      if (orgId === org) found.push(JSON.parse(json) as { i: string; s: string; c: number });
+    }
+    return found;
+  };
   const ids = (rows: string): string[] =>
     rows === '' ? [] : rows.split('\n').map((json) => (JSON.parse(json) as { i: string }).i);
 
@@ -38,18 +43,18 @@ describe('spool', () => {
     expect(fs.statSync(path.join(dir, '0.log')).size).toBe(0);
     spool.flush();
     expect(fs.statSync(path.join(dir, '0.log')).size).toBe(spool.end);
-    expect(rowsOf(dir)).toHaveLength(100);
+    expect(await rowsOf(dir)).toHaveLength(100);
   });
 
   it('KEY-6: an unfinished call is found at its last bound, a finished one as it ended', async () => {
     const { spool, dir } = await open();
     const segment = spool.intent(row('done', 'unknown', 9));
-    spool.intent(row('open', 'unknown', 5));
+    const open1 = spool.intent(row('open', 'unknown', 5));
     spool.flush();
-    spool.amend(row('open', 'unknown', 7));
+    spool.amend(row('open', 'unknown', 7), open1);
     spool.settle(row('done', 'settled', 3), segment);
     spool.flush();
-    expect(rowsOf(dir).map(({ i, s, c }) => [i, s, c])).toEqual([
+    expect((await rowsOf(dir)).map(({ i, s, c }) => [i, s, c])).toEqual([
       ['open', 'unknown', 7],
       ['done', 'settled', 3],
     ]);
@@ -74,8 +79,8 @@ describe('spool', () => {
     expect(spool.heldBytes).toBe(0);
   });
 
-  it('KEY-6: an open call keeps its segment, and hence all later ones, however much is committed', async () => {
-    const { spool, dir } = await open({ segmentBytes: 300 });
+  it('KEY-6: an open call keeps its segment, and hence all later ones, while they are small', async () => {
+    const { spool, dir } = await open({ segmentBytes: 300, pinnedBytes: 5000 });
     const open1 = spool.intent(row('open', 'unknown'));
     for (let n = 0; n < 10; n++) {
       const segment = spool.intent(row(`c${n}`, 'unknown'));
@@ -85,11 +90,69 @@ describe('spool', () => {
     }
     spool.trim(spool.end);
     expect(fs.existsSync(path.join(dir, '0.log'))).toBe(true);
-    expect(recoverSpool(dir)).toMatchObject({ from: 0, fault: null });
+    expect(await recoverSpool(dir)).toMatchObject({ from: 0, fault: null });
     spool.settle(row('open'), open1);
     spool.flush();
     spool.trim(spool.end);
     expect(fs.existsSync(path.join(dir, '0.log'))).toBe(false);
+  });
+
+  /** Calls that come and go, each committed at once, while others stay open. */
+  const pass = (spool: Spool, calls: number): void => {
+    for (let n = 0; n < calls; n++) {
+      const intent = spool.intent(row(`c${n}`, 'unknown'));
+      spool.flush();
+      spool.settle(row(`c${n}`), intent);
+      spool.flush();
+      spool.confirm(spool.next().to);
+      spool.trim(spool.end);
+    }
+  };
+  const bytesOf = (dir: string): number =>
+    fs
+      .readdirSync(dir)
+      .filter((name) => name.endsWith('.log'))
+      .reduce((sum, name) => sum + fs.statSync(path.join(dir, name)).size, 0);
+
+  it('KEY-6: a call that stays open for long does not keep what came after it: its intent moves, and counts once', async () => {
+    const { spool, dir } = await open({ segmentBytes: 400, pinnedBytes: 2000 });
+    const slow = spool.intent(row('slow', 'unknown', 5));
+    spool.flush();
+    spool.amend(row('slow', 'unknown', 8), slow);
+    spool.flush();
+    let most = 0;
+    for (let round = 0; round < 20; round++) {
+      pass(spool, 10);
+      expect(spool.diskBytes).toBe(bytesOf(dir));
+      most = Math.max(most, spool.diskBytes);
+      expect((await recoverSpool(dir)).fault).toBeNull();
+      expect((await rowsOf(dir)).filter(({ i }) => i === 'slow')).toEqual([
+        expect.objectContaining({ s: 'unknown', c: 8 }),
+      ]);
+    }
+    expect(spool.end).toBeGreaterThan(20_000);
+    expect(most).toBeLessThan(2000 + 3 * 400);
+    expect((await recoverSpool(dir)).from).toBeGreaterThan(10_000);
+    spool.settle(row('slow', 'settled', 3), slow);
+    spool.flush();
+    expect((await rowsOf(dir)).filter(({ i }) => i === 'slow')).toEqual([
+      expect.objectContaining({ s: 'settled', c: 3 }),
+    ]);
+    pass(spool, 20);
+    expect(spool.heldBytes).toBe(0);
+    expect((await rowsOf(dir)).filter(({ i }) => i === 'slow')).toEqual([]);
+  });
+
+  it('KEY-6: intents that fill the files themselves are not written over and over', async () => {
+    const { spool, dir } = await open({ segmentBytes: 400, pinnedBytes: 1000 });
+    for (let n = 0; n < 40; n++) {
+      spool.intent(row(`open${n}`, 'unknown'));
+      spool.flush();
+    }
+    const before = spool.end;
+    pass(spool, 5);
+    expect(spool.end - before).toBeLessThan(2000);
+    expect((await rowsOf(dir)).filter(({ i }) => i.startsWith('open'))).toHaveLength(40);
   });
 
   it('KEY-6: what the stream lost is shipped again from the disk, settled rows only, each once', async () => {
@@ -119,8 +182,8 @@ describe('spool', () => {
     spool.intent(row('whole', 'unknown'));
     spool.flush();
     fs.appendFileSync(path.join(dir, '0.log'), encodeLine('I', row('torn', 'unknown')).slice(0, -3));
-    expect(rowsOf(dir).map(({ i }) => i)).toEqual(['whole']);
-    expect(recoverSpool(dir)).toMatchObject({ from: 0, fault: null });
+    expect((await rowsOf(dir)).map(({ i }) => i)).toEqual(['whole']);
+    expect(await recoverSpool(dir)).toMatchObject({ from: 0, fault: null });
   });
 
   it('KEY-6: every changed byte is noticed: the process then counts as lost, never as having spent less', async () => {
@@ -133,7 +196,7 @@ describe('spool', () => {
       bad[at] = (bad[at] as number) ^ 0x04;
       if (at === good.length - 1) continue; // the last line break: that line is torn
       fs.writeFileSync(path.join(dir, '0.log'), bad);
-      const { from, fault } = recoverSpool(dir);
+      const { from, fault } = await recoverSpool(dir);
       expect([at, from]).toEqual([at, Infinity]);
       expect(fault).toContain('segment 0');
     }
@@ -149,11 +212,11 @@ describe('spool', () => {
       .readdirSync(dir)
       .filter((name) => name.endsWith('.log'))
       .sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
-    expect(recoverSpool(dir).fault).toBeNull();
+    expect((await recoverSpool(dir)).fault).toBeNull();
     for (const name of [names[1], names.at(-1)] as string[]) {
       const bytes = fs.readFileSync(path.join(dir, name));
       fs.rmSync(path.join(dir, name));
-      expect(recoverSpool(dir)).toMatchObject({ from: Infinity });
+      expect(await recoverSpool(dir)).toMatchObject({ from: Infinity });
       fs.writeFileSync(path.join(dir, name), bytes);
     }
   });
@@ -163,7 +226,7 @@ describe('spool', () => {
     spool.intent(row('a', 'unknown'));
     spool.flush();
     fs.writeFileSync(path.join(dir, `${spool.end + NEXT_LINE_BYTES}.log`), '');
-    expect(recoverSpool(dir)).toMatchObject({ from: 0, fault: null });
+    expect(await recoverSpool(dir)).toMatchObject({ from: 0, fault: null });
     expect(encodeNext(5)).toHaveLength(NEXT_LINE_BYTES);
   });
 
@@ -192,12 +255,12 @@ describe('spool', () => {
       expect(refused).toBe(1);
       spool.settle(row('first', 'settled', 2), first);
       expect(spool.hasUnwritten).toBe(true);
-      const before = rowsOf(folder.dir).length;
+      const before = (await rowsOf(folder.dir)).length;
       execFileSync('mount', ['-o', 'remount,size=256k', dir], { stdio: 'pipe' });
       spool.flush();
-      const recovered = recoverSpool(folder.dir);
+      const recovered = await recoverSpool(folder.dir);
       expect(recovered.fault).toBeNull();
-      const rows = rowsOf(folder.dir);
+      const rows = await rowsOf(folder.dir);
       expect(rows).toHaveLength(before);
       expect(rows.find(({ i }) => i === 'first')).toMatchObject({ s: 'settled', c: 2 });
       spool.remove();
@@ -225,9 +288,9 @@ describe('spool', () => {
     spool.intent(row('a', 'unknown', 1, 'org_a'));
     spool.intent(row('b', 'unknown', 1, 'org_b'));
     spool.flush();
-    const recovered = recoverSpool(dir);
+    const recovered = await recoverSpool(dir);
     expect([...recovered.orgIds].sort()).toEqual(['org_a', 'org_b']);
-    expect(rowsOf(dir, 'org_b').map(({ i }) => i)).toEqual(['b']);
+    expect((await rowsOf(dir, 'org_b')).map(({ i }) => i)).toEqual(['b']);
   });
 
   it('KEY-6: a folder tells whether its process lives', async () => {

@@ -4,11 +4,22 @@ import { decodeLines, encodeLine, encodeNext, NEXT_LINE_BYTES } from './spool-li
 import type { SpoolFolder } from './spool-folder.js';
 
 /** A file of the spool; its name is the offset of its first byte. */
-export interface Segment {
+interface Segment {
   readonly start: number;
   end: number;
+  /** Bytes on the disk; more than `end - start` where half a write could not be taken back. */
+  size: number;
   /** Intents written here whose calls are not over: the file stays. */
-  open: number;
+  readonly open: OpenIntent[];
+  openBytes: number;
+}
+
+/** An intent whose call is not over; only {@link Spool} looks into it. */
+export interface OpenIntent {
+  json: string;
+  segment: Segment;
+  /** Its place in `segment.open`. */
+  at: number;
 }
 
 export interface SpoolOptions {
@@ -16,6 +27,11 @@ export interface SpoolOptions {
   readonly segmentBytes?: number;
   /** How often what was written is forced to the disk; default 50 ms. A power loss can take the intents of that time. */
   readonly syncMs?: number;
+  /**
+   * Committed files that nothing but open calls keeps may be so large together; beyond it the intents of those calls are
+   * written again at the end, and the files go. Default: four segments.
+   */
+  readonly pinnedBytes?: number;
 }
 
 /** What is to be shipped next: the settled rows between two offsets, one JSON text a line. */
@@ -31,9 +47,9 @@ const CHUNK_BYTES = 512 * 1024;
 
 /**
  * Append-only file of one process, shared by all its organisations (KEY-6). Everything of one event-loop turn is one
- * write. Offsets are cumulative bytes. A row stays until the ledger has committed it; what it may hold is bounded by the
- * caller, which closes admission (`heldBytes`). Synchronous on purpose: the page cache takes a turn's lines in
- * microseconds, and nothing may be dispatched before.
+ * write. Offsets are cumulative bytes. A row stays until the ledger has committed it; what it may take of the disk is
+ * bounded by the caller, which closes admission (`diskBytes`). Synchronous on purpose: the page cache takes a turn's lines
+ * in microseconds, and nothing may be dispatched before.
  */
 export class Spool {
   /** Bytes written, shipped and committed by the ledger. */
@@ -42,13 +58,16 @@ export class Spool {
   acked = 0;
   readonly #folder: SpoolFolder;
   readonly #segmentBytes: number;
+  readonly #pinnedBytes: number;
   readonly #segments: Segment[] = [];
   readonly #timer: NodeJS.Timeout | null;
   #fd: number;
   #current: Segment;
   /** Half a write stands at the end of the current file: go on in another one. */
   #mustBegin = false;
-  #fileSize = 0;
+  #diskBytes = 0;
+  /** Larger bounds of this turn; they hold when the file has them. */
+  #amends: { readonly intent: OpenIntent; readonly json: string }[] = [];
   #intents = '';
   #settles = '';
   #pending: string[] = [];
@@ -61,33 +80,36 @@ export class Spool {
   constructor(folder: SpoolFolder, options: SpoolOptions = {}) {
     this.#folder = folder;
     this.#segmentBytes = options.segmentBytes ?? 8 * 1024 * 1024;
+    this.#pinnedBytes = options.pinnedBytes ?? 4 * this.#segmentBytes;
     this.#fd = this.#openFile(0);
-    this.#current = { start: 0, end: 0, open: 0 };
+    this.#current = segmentAt(0);
     this.#segments.push(this.#current);
     const syncMs = options.syncMs ?? 50;
     this.#timer = syncMs > 0 ? setInterval(() => this.#sync(), syncMs).unref() : null;
   }
 
-  /** An intent of this turn. Give the segment back to {@link settle}. */
-  intent(json: string): Segment {
+  /** An intent of this turn. Give it back to {@link settle}. */
+  intent(json: string): OpenIntent {
     this.#intents += encodeLine('I', json);
-    this.#current.open += 1;
-    return this.#current;
+    const intent = { json, segment: this.#current, at: 0 };
+    pin(intent, this.#current);
+    return intent;
   }
 
   /** A larger bound of a call whose intent is written already; the last one counts. */
-  amend(json: string): void {
+  amend(json: string, intent: OpenIntent): void {
     this.#intents += encodeLine('I', json);
+    this.#amends.push({ intent, json });
   }
 
   /** An intent whose turn the disk refused: it stands nowhere. */
-  forget(segment: Segment): void {
-    segment.open -= 1;
+  forget(intent: OpenIntent): void {
+    unpin(intent);
   }
 
   /** The end of a call. */
-  settle(json: string, segment: Segment): void {
-    segment.open -= 1;
+  settle(json: string, intent: OpenIntent): void {
+    unpin(intent);
     this.#settles += encodeLine('S', json);
     if (this.#fromDisk) return;
     this.#pending.push(json);
@@ -104,6 +126,11 @@ export class Spool {
     return this.end - this.acked;
   }
 
+  /** What its files take of the disk: what is not committed, and what open calls keep there. */
+  get diskBytes(): number {
+    return this.#diskBytes;
+  }
+
   get hasUnshipped(): boolean {
     return this.#fromDisk ? this.end > this.shipped : this.#pending.length > 0 || this.#hasChanged;
   }
@@ -115,9 +142,16 @@ export class Spool {
   flush(): void {
     if (!this.hasUnwritten) return;
     const bytes = Buffer.from(this.#intents + this.#settles);
+    const amends = this.#amends;
     this.#intents = '';
+    this.#amends = [];
     this.#write(bytes);
     this.#settles = '';
+    for (const { intent, json } of amends) {
+      if (intent.segment.open[intent.at] !== intent) continue; // over already
+      intent.segment.openBytes += json.length - intent.json.length;
+      intent.json = json;
+    }
     if (this.end - this.#current.start > this.#segmentBytes) this.#rotate();
   }
 
@@ -152,10 +186,36 @@ export class Spool {
     if (!(acked > this.acked)) return;
     this.acked = acked;
     for (let first = this.#segments[0]; first !== undefined; first = this.#segments[0]) {
-      if (first === this.#current || first.open > 0 || first.end > acked) return;
+      if (first === this.#current || first.end > acked) return;
+      if (first.open.length > 0 && !this.#moveOpen(first)) return;
       this.#segments.shift();
+      this.#diskBytes -= first.size;
       rmSync(this.#file(first.start), { force: true });
     }
+  }
+
+  /**
+   * Writes the open intents of a committed file again at the end, where open calls keep too much of the disk and at least
+   * half of that comes free: so that each byte is written again once on average. A reader that finds both copies sees one
+   * intent. False: they stay where they are.
+   */
+  #moveOpen(first: Segment): boolean {
+    let [pinnedBytes, openBytes] = [0, 0];
+    for (const segment of this.#segments) {
+      if (segment === this.#current || segment.end > this.acked) break;
+      pinnedBytes += segment.size;
+      openBytes += segment.openBytes;
+    }
+    if (pinnedBytes <= this.#pinnedBytes || openBytes * 2 > pinnedBytes) return false;
+    try {
+      this.#write(Buffer.from(first.open.map(({ json }) => encodeLine('I', json)).join('')));
+    } catch {
+      return false; // the disk refuses: the next commit tries again
+    }
+    for (const intent of first.open) pin(intent, this.#current);
+    first.open.length = 0;
+    if (this.end - this.#current.start > this.#segmentBytes) this.#rotate();
+    return true;
   }
 
   /** Everything is in the ledger: the folder goes. */
@@ -187,9 +247,9 @@ export class Spool {
     if (this.#mustBegin) this.#begin(this.end); // its name tells the reader where the old file's good part ends
     try {
       for (let done = 0; done < bytes.length;) {
-        const written = writeSync(this.#fd, bytes, done, bytes.length - done, this.#fileSize);
+        const written = writeSync(this.#fd, bytes, done, bytes.length - done, this.#current.size);
         done += written;
-        this.#fileSize += written;
+        this.#resize(this.#current.size + written);
       }
     } catch (error) {
       this.#takeBack();
@@ -205,10 +265,15 @@ export class Spool {
     const size = this.end - this.#current.start;
     try {
       ftruncateSync(this.#fd, size);
-      this.#fileSize = size;
+      this.#resize(size);
     } catch {
       this.#mustBegin = true;
     }
+  }
+
+  #resize(size: number): void {
+    this.#diskBytes += size - this.#current.size;
+    this.#current.size = size;
   }
 
   /** Goes on in a new file; where the disk refuses, the old one grows and the next turn tries again. */
@@ -233,9 +298,9 @@ export class Spool {
     const fd = this.#openFile(start);
     closeSync(this.#fd);
     this.#fd = fd;
-    this.#fileSize = 0;
     this.#mustBegin = false;
-    this.#current = { start, end: start, open: 0 };
+    if (start === this.#current.start) return this.#resize(0); // nothing good was in it: the same file, emptied
+    this.#current = segmentAt(start);
     this.#segments.push(this.#current);
   }
 
@@ -271,4 +336,24 @@ export class Spool {
     this.#dirty = false;
     fdatasync(this.#fd, () => {});
   }
+}
+
+function segmentAt(start: number): Segment {
+  return { start, end: start, size: 0, open: [], openBytes: 0 };
+}
+
+function pin(intent: OpenIntent, segment: Segment): void {
+  intent.segment = segment;
+  intent.at = segment.open.push(intent) - 1;
+  segment.openBytes += intent.json.length;
+}
+
+/** The last one takes its place. */
+function unpin({ json, segment, at }: OpenIntent): void {
+  const last = segment.open.pop() as OpenIntent;
+  if (last.at !== at) {
+    last.at = at;
+    segment.open[at] = last;
+  }
+  segment.openBytes -= json.length;
 }

@@ -44,7 +44,11 @@ export class BudgetDto {
   @IsIn(WEEK_STARTS)
   week_start?: WeekStart | null;
 
-  @ApiPropertyOptional({ enum: BUDGET_MODES, default: 'clamp' })
+  @ApiPropertyOptional({
+    enum: BUDGET_MODES,
+    default: 'clamp',
+    description: 'soft budgets are counted apart: a change between soft and a hard mode starts a count of its own',
+  })
   @ValidateIf(isGiven)
   @IsIn(BUDGET_MODES)
   mode?: BudgetConfigMode;

@@ -246,6 +246,13 @@ export class KeyDto {
   @ApiProperty({ enum: ['active', 'expired', 'blocked', 'revoked'] })
   status!: 'active' | 'expired' | 'blocked' | 'revoked';
 
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description: 'why its calls are refused although it is active, such as a team that does not exist',
+  })
+  problem!: string | null;
+
   @ApiProperty({ type: String, nullable: true, description: 'why it is blocked' })
   blocked_reason!: string | null;
 

@@ -27,6 +27,7 @@ export function toKeyDto(view: KeyView, use: KeyUse | undefined): KeyDto {
     metadata: view.metadata,
     chain: view.chain,
     status: view.status,
+    problem: view.problem,
     blocked_reason: view.blocked?.reason ?? null,
     source: view.source,
     version: view.version,

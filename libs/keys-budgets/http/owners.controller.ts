@@ -108,7 +108,7 @@ function ownersController(kind: OwnerKind, plural: 'teams' | 'users' | 'apps' | 
       return toOwnerDto(view);
     }
 
-    /** Refused with 409 while keys name it; `?cascade=block` blocks them in the same step. */
+    /** Refused with 409 while keys name it (a tag: if it has a hard budget); `?cascade=block` blocks them in the same step. */
     @Delete(':id')
     @HttpCode(200)
     @Require(`${plural}:write`)

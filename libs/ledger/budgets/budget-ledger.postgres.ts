@@ -2,11 +2,18 @@ import type { Redis } from 'ioredis';
 import type { DataSource } from 'typeorm';
 import type { Logger } from '#libs/platform/logger.js';
 import { budgetKeys } from '#libs/stores/index.js';
-import { commitRows } from './commit-rows.postgres.js';
 import { type Generation, type LockOptions, underLock } from './generation.postgres.js';
 import { parseLedgerRow, type LedgerRow } from './ledger-row.js';
-import { bookEnd, readProcess, releaseSlices, type OnChanges } from './process-end.postgres.js';
-import { transaction } from './sql.postgres.js';
+import {
+  bookEnd,
+  bookRows,
+  readProcess,
+  releaseSlices,
+  type EndListeners,
+  type OnChanges,
+} from './process-end.postgres.js';
+import { findReconciled, settleUnknown, type ReconciledRow, type TrueCost } from './reconcile.postgres.js';
+import { transaction, withConnection } from './sql.postgres.js';
 import { sweepOrganisation } from './sweep.postgres.js';
 
 export interface BudgetLedgerOptions {
@@ -46,11 +53,22 @@ const PART = 500;
  */
 export class PostgresBudgetLedger {
   readonly #options: BudgetLedgerOptions;
-  readonly #onChanges: OnChanges;
+  readonly #listeners: EndListeners;
 
   constructor(options: BudgetLedgerOptions) {
     this.#options = options;
-    this.#onChanges = options.onChanges ?? (async () => {});
+    this.#listeners = {
+      onChanges: options.onChanges ?? (async () => {}),
+      onUnfit: (rows) => {
+        for (const { row, reason } of rows) {
+          const { id, orgId } = row.event;
+          options.logger.error(
+            { requestId: id, orgId, reason },
+            'a row of a spool cannot be described: its money is booked',
+          );
+        }
+      },
+    };
   }
 
   /** A living process brings what it holds: at its start (nothing), and whenever Redis lost its memory. */
@@ -101,6 +119,20 @@ export class PostgresBudgetLedger {
   }
 
   /**
+   * Rows of a process that is gone, before {@link close}; any number of times, in parts of bounded size: reading a spool
+   * takes longer than the organisation's lock may be held. @param rows JSON texts
+   */
+  async add(orgId: string, processId: string, rows: readonly string[]): Promise<void> {
+    const known = [...this.#parsed(rows)];
+    await this.#locked(orgId, (c) =>
+      transaction(c.sql, async () => {
+        const process = await readProcess(c.sql, orgId, processId);
+        await bookRows(c, processId, known, process, this.#listeners);
+      }),
+    );
+  }
+
+  /**
    * A process is gone and its spool was read: its rows and its end are one transaction, then its ceilings give way to the
    * ledger's sums. @param from offset of the spool's first byte; more than the ledger has, or Infinity: pieces are missing
    */
@@ -109,22 +141,38 @@ export class PostgresBudgetLedger {
       await transaction(c.sql, async () => {
         const process = await readProcess(c.sql, orgId, processId);
         const lost = process !== null && from > Number(process.acked);
-        await bookEnd(c, { processId, rows: this.#parsed(rows), lost }, process, this.#onChanges);
+        await bookEnd(c, { processId, rows: this.#parsed(rows), lost }, process, this.#listeners);
       });
       await this.#leave(c, processId);
     });
   }
 
   /**
-   * The true end of calls that were booked as `unknown`, e.g. from the provider's own reports: each row is replaced once,
-   * the sums move by the difference. @param rows JSON texts as in a spool, with state `settled`
+   * The true cost of calls that were booked as `unknown`, from the provider's own reports: each row is settled once, sums,
+   * roll-ups and counters move by the difference, also while the process that booked it lives. May be repeated.
+   * @param costs at most some hundred
+   * @returns the rows as they stood before; only `unknown` ones change, and none without `apply`
    */
-  async reconcile(orgId: string, rows: Iterable<string>): Promise<void> {
-    await this.#locked(orgId, async (c) => {
-      const known = [...this.#parsed(rows)].filter(({ event }) => event.orgId === orgId);
-      await transaction(c.sql, async () => this.#onChanges(c.sql, await commitRows(c.sql, known)));
-      if (c.isOpen) await this.#fold(c, [...new Set(known.flatMap(({ budgets }) => budgets))]);
-    });
+  async reconcile(
+    costs: readonly TrueCost[],
+    { apply }: { readonly apply: boolean },
+  ): Promise<readonly ReconciledRow[]> {
+    const rows = await withConnection(this.#options.source, (sql) => findReconciled(sql, costs));
+    if (!apply) return rows;
+    const fields = new Map<string, string[]>();
+    for (const { orgId, budgets } of rows) fields.set(orgId, [...(fields.get(orgId) ?? []), ...budgets]);
+    for (const [orgId, budgets] of fields) {
+      await this.#locked(orgId, async (c) => {
+        await transaction(c.sql, () => settleUnknown(c.sql, orgId, costs));
+        // of rows settled before, too: whoever did that may have died before this
+        if (!c.isOpen) return;
+        const moved = [...new Set(budgets)];
+        await this.#fold(c, moved);
+        // a hint: who holds slack there asks again, and hears the new total
+        await Promise.all(moved.map((field) => c.redis.publish(c.keys.recall, field)));
+      });
+    }
+    return rows;
   }
 
   /**
@@ -141,7 +189,7 @@ export class PostgresBudgetLedger {
         await transaction(c.sql, async () => {
           const process = await readProcess(c.sql, orgId, processId);
           if (process?.state === 'live')
-            await bookEnd(c, { processId, rows: [], lost: true }, process, this.#onChanges);
+            await bookEnd(c, { processId, rows: [], lost: true }, process, this.#listeners);
         });
         await this.#leave(c, processId);
         closed.push(processId);
@@ -191,7 +239,7 @@ export class PostgresBudgetLedger {
             if (!(await this.#isSilent(c, processId, { ...patience, lostAfterMs: 0, committedToMs: Infinity }))) {
               throw new Error(`process ${processId} is alive: end it first, it gives everything back by itself`);
             }
-            await bookEnd(c, { processId, rows: [], lost: true }, process, this.#onChanges);
+            await bookEnd(c, { processId, rows: [], lost: true }, process, this.#listeners);
           }
           released.set(orgId, await releaseSlices(c, processId));
         });

@@ -1,5 +1,5 @@
 import { rollUp, ROLLUP_FACTS } from '../rollups/rollup-sql.js';
-import { USAGE_COLUMNS } from '../store/usage-columns.js';
+import { RECOST_COLUMNS, USAGE_COLUMNS } from '../store/usage-columns.js';
 import { toStored } from '../store/stored-event.js';
 import { lastWords, type LedgerRow } from './ledger-row.js';
 import type { Sql } from './sql.postgres.js';
@@ -36,6 +36,7 @@ const KEPT = ['ts', 'id', 'org_id', 'process_id', 'budgets'];
 const CHANGES = Object.keys(COLUMNS)
   .filter((name) => !KEPT.includes(name))
   .map((name) => `${name} = r.${name}`)
+  .concat(RECOST_COLUMNS.map((name) => `${name} = NULL`)) // a correction of what is no longer there
   .join(', ');
 const REPLACE = `
   WITH ${INPUT},

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { commitRows, type RowChanges } from './commit-rows.postgres.js';
+import { commitSoundRows, type UnfitRow } from './commit-sound-rows.postgres.js';
 import type { Generation } from './generation.postgres.js';
 import { blankEvent, type LedgerRow } from './ledger-row.js';
 import type { Sql } from './sql.postgres.js';
@@ -24,6 +25,13 @@ export interface ProcessEnd {
   readonly lost: boolean;
 }
 
+/** What a listener of the ledger is told, inside the transaction. */
+export interface EndListeners {
+  readonly onChanges: OnChanges;
+  /** Rows of which only the money could be booked. */
+  readonly onUnfit: (rows: readonly UnfitRow[]) => void;
+}
+
 /** Locks a process's row for the rest of the transaction; rows of its batches wait for it (`drain-rows`). */
 export async function readProcess(sql: Sql, orgId: string, processId: string): Promise<ProcessRow | null> {
   const [row] = await sql.query<ProcessRow>(
@@ -44,10 +52,10 @@ export async function bookEnd(
   c: Generation,
   end: ProcessEnd,
   process: ProcessRow | null,
-  onChanges: OnChanges,
+  listeners: EndListeners,
 ): Promise<void> {
   const { processId, lost } = end;
-  const sums = await commitAll(c.sql, end.rows, onChanges);
+  const sums = await commitAll(c.sql, end.rows, listeners);
   if (process === null) return; // swept long ago: its rows count all the same
   if (process.state === 'live' && lost) await bookSlices(c, processId, process.entered_at);
   if (process.state === 'closed' && process.lost) await resolveSlices(c, processId, lost ? sums : null);
@@ -60,11 +68,31 @@ export async function bookEnd(
   await c.sql.query(`DELETE FROM budget_leases WHERE org_id = $1 AND process_id = $2`, [c.orgId, processId]);
 }
 
-/** Commits in pieces; answers what was new per budget. */
-async function commitAll(sql: Sql, rows: Iterable<LedgerRow>, onChanges: OnChanges): Promise<Map<string, number>> {
+/**
+ * Books rows of a process that is gone, before its end: inside one transaction. While it is not closed it counts by its
+ * ceilings (I4); of one that was booked as lost, they take the place of as much of its slices.
+ */
+export async function bookRows(
+  c: Generation,
+  processId: string,
+  rows: Iterable<LedgerRow>,
+  process: ProcessRow | null,
+  listeners: EndListeners,
+): Promise<void> {
+  const sums = await commitAll(c.sql, rows, listeners);
+  if (process?.state === 'closed' && process.lost) await resolveSlices(c, processId, sums);
+}
+
+/** Commits in pieces; answers what was new per budget. One row at fault does not hold up the others: its money is booked. */
+async function commitAll(
+  sql: Sql,
+  rows: Iterable<LedgerRow>,
+  { onChanges, onUnfit }: EndListeners,
+): Promise<Map<string, number>> {
   const sums = new Map<string, number>();
   const commit = async (chunk: readonly LedgerRow[]): Promise<void> => {
-    const changes = await commitRows(sql, chunk);
+    const { changes, unfit } = await commitSoundRows(sql, chunk);
+    if (unfit.length > 0) onUnfit(unfit);
     for (const { budgets, event } of changes.inserted) {
       for (const budget of budgets) sums.set(budget, (sums.get(budget) ?? 0) + event.costNanos);
     }

@@ -4,7 +4,7 @@ import { chargedUntilMs } from './period-end.js';
 import { transaction } from './sql.postgres.js';
 
 /** Sums of processes that were merged; no process has such an id. */
-const MERGED = '~closed';
+export const MERGED = '~closed';
 /** Batches of a process still in the stream after so long are none. */
 const MERGE_AFTER = '1 day';
 /** A process that is closed and owes nothing is forgotten after this. */

@@ -22,7 +22,7 @@ export interface Correction {
 
 /** The rows of the ledger, for pricing them again. */
 export interface RecostStore {
-  /** Rows with reported usage, oldest first, in batches of bounded size. */
+  /** Settled rows with their whole usage, oldest first, in batches of bounded size. */
   rows(range: RecostRange): AsyncIterable<readonly UsageRow[]>;
   /** Notes corrected costs beside the booked ones and moves the roll-ups by the difference, all or none. */
   correct(corrections: readonly Correction[], atMs: number): Promise<void>;

@@ -11,7 +11,8 @@ const FIRST_UUID = '00000000-0000-0000-0000-000000000000';
 const PAGE = `
   SELECT ${READ} FROM usage_events
   WHERE ts >= $1 AND ts < $2 AND (ts, id) > ($3::timestamptz, $4::uuid)
-    AND usage_raw IS NOT NULL AND ($5::text IS NULL OR org_id = $5)
+    AND state = 'settled' AND usage_source <> 'partial' AND usage_raw IS NOT NULL
+    AND ($5::text IS NULL OR org_id = $5)
   ORDER BY ts, id LIMIT ${BATCH_ROWS}`;
 
 const factsOf = (alias: string): string => ROLLUP_FACTS.map((name) => `${alias}.${name}`).join(', ');
@@ -23,7 +24,7 @@ const CORRECT = `
       AS correction (ts timestamptz, id uuid, nanos bigint, version text, at timestamptz)),
   old AS (
     SELECT l.id, ${factsOf('l')} FROM usage_events l JOIN correction USING (ts, id)
-    ORDER BY l.ts, l.id FOR UPDATE OF l),
+    WHERE l.state = 'settled' ORDER BY l.ts, l.id FOR UPDATE OF l),
   changed AS (
     UPDATE usage_events l
     SET recost_nanos = correction.nanos, recost_version = correction.version, recost_at = correction.at

@@ -34,6 +34,11 @@ export class EgressPolicy {
     });
   }
 
+  /** Whether any network is listed at all: without one nothing can be reached by plain http. */
+  get listsAny(): boolean {
+    return this.#networks.length > 0;
+  }
+
   isAllowed(ip: string): boolean {
     return this.verdict(ip).allowed;
   }

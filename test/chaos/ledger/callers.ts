@@ -12,6 +12,8 @@ export class Callers {
   readonly #urls: readonly string[];
   readonly #counts = new Map<string, number>();
   readonly #running: Promise<void>[] = [];
+  /** Budgets that refused a call: `key:<name>`, `team:<name>`. */
+  readonly exhausted = new Set<string>();
   #isOn = true;
 
   constructor(urls: readonly string[]) {
@@ -53,9 +55,14 @@ export class Callers {
         method: 'POST',
         headers: { authorization: `Bearer ${secretOf(key)}`, 'content-type': 'application/json' },
         body: JSON.stringify(body),
-        signal: AbortSignal.timeout(leaves ? Math.random() * 60 : 40_000),
+        signal: AbortSignal.timeout(leaves ? Math.ceil(Math.random() * 60) : 40_000),
       });
       await response.arrayBuffer();
+      if (response.status === 429) {
+        this.exhausted.add(
+          response.headers.get('x-smartflow-budget-scope') === 'team' ? `team:${key.team}` : `key:${key.name}`,
+        );
+      }
       return String(response.status);
     } catch {
       return leaves ? 'left' : 'gone';

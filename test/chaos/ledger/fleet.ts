@@ -45,6 +45,12 @@ export class Slot {
     });
   }
 
+  /** After `stop`. */
+  startAgain(): void {
+    this.#isEnding = false;
+    this.start();
+  }
+
   get isRunning(): boolean {
     return this.#process !== null && this.#process.exitCode === null && this.#process.signalCode === null;
   }

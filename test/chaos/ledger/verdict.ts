@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import type { DataSource } from 'typeorm';
 import { checkCounters } from '../budgets/counters-check.js';
 import type { Bad, ChaosProvider } from './provider.js';
-import { KEYS, limitNanosOf } from './world.js';
+import { KEYS, limitNanosOf, TEAM_LIMITS_USD, USD } from './world.js';
 
 export const ORG = 'org_default';
 
@@ -82,6 +82,26 @@ export async function judge(
     slices: count('slice'),
     unsettled: [...missing.values()].reduce((all, one) => all + one, 0),
     exhausted: [...sums].filter(([field, nanos]) => nanos > 0.9 * limitNanosOf(field)).length,
+  };
+}
+
+/**
+ * What calls truly cost ÷ limit, of budgets that refused somebody (`key:<name>`, `team:<name>`): a cap that holds by refusing
+ * too early shows here. `least`: of them all; `null` when none was exhausted.
+ */
+export function utilisationOf(
+  exhausted: ReadonlySet<string>,
+  provider: Pick<ChaosProvider, 'spentNanos'>,
+): { readonly least: number | null; readonly [budget: string]: number | null } {
+  const shares = [...exhausted].sort().map((budget): [string, number] => {
+    const [scope, name] = budget.split(':') as [string, string];
+    const spent = provider.spentNanos.get(name) ?? 0;
+    const limitUsd = scope === 'team' ? TEAM_LIMITS_USD[name] : KEYS.find((key) => key.name === name)?.limitUsd;
+    return [budget, Math.round((spent / ((limitUsd as number) * USD)) * 10_000) / 10_000];
+  });
+  return {
+    least: shares.length === 0 ? null : Math.min(...shares.map(([, share]) => share)),
+    ...Object.fromEntries(shares),
   };
 }
 

@@ -63,6 +63,7 @@ describe('/api/keys', () => {
       revoked_at: null,
       rotated_at: null,
       previous_key_until: null,
+      problem: null,
       last_used_at: null,
       spent_usd: '0',
     });

@@ -180,24 +180,63 @@ describe('organisations, teams, users, apps and tags', () => {
     expect(key.status).toBe(201);
   });
 
-  it('a team that the file’s keys name cannot be deleted here at all', async () => {
+  it('KEY-2: a key of the file is refused until its team exists, which then cannot be deleted here at all', async () => {
+    expect(await models('a-key-of-the-file-0123456789')).toBe(403);
+    expect((await call('GET', '/api/keys/key_file_ci')).json.problem).toContain('team "made-later"');
     const { json: team } = await call('POST', '/api/teams', { body: { name: 'made-later' } });
+    expect(await models('a-key-of-the-file-0123456789')).toBe(200);
+    expect((await call('GET', '/api/keys/key_file_ci')).json.problem).toBeNull();
     expect((await call('DELETE', `/api/teams/${team.id}`)).json.detail).toContain('One key belongs');
     const cascaded = await call('DELETE', `/api/teams/${team.id}?cascade=block`);
     expect([cascaded.status, cascaded.json.code]).toEqual([409, 'file_owned']);
   });
 
-  it('a tag has budgets and nothing else, and can always go', async () => {
+  it('KEY-2: no owner gets a hard budget with which a call could not be charged any more; the keys are named', async () => {
+    const tags = Array.from({ length: 16 }, (_, n) => `pile-${n}`);
+    const two = [
+      { limit_usd: 5, period: 'weekly' },
+      { limit_usd: 5, period: 'daily' },
+    ];
+    for (const name of tags) await call('POST', '/api/tags', { body: { name, budgets: two } });
+    await call('POST', '/api/teams', { body: { name: 'piled' } });
+    const { json: key } = await call('POST', '/api/keys', { body: { name: 'pile-key', team: 'piled', tags } });
+    expect(await models(key.key)).toBe(200);
+    const raised = await call('PATCH', '/api/teams/piled', {
+      body: { budgets: [{ limit_usd: 1, period: 'monthly' }] },
+    });
+    expect([raised.status, raised.json.detail]).toEqual([409, expect.stringContaining('"pile-key"')]);
+    const ofAll = await call('PATCH', '/api/orgs/org_default', { body: { budgets: two } });
+    expect([ofAll.status, ofAll.json.detail]).toEqual([409, expect.stringContaining('"pile-key"')]);
+    const soft = { limit_usd: 1, period: 'monthly', mode: 'soft' };
+    expect((await call('PATCH', '/api/teams/piled', { body: { budgets: [soft] } })).status).toBe(200);
+    expect(await models(key.key)).toBe(200);
+    await call('DELETE', `/api/keys/${key.id}`);
+  });
+
+  it('KEY-2: a tag with a hard budget is not deleted under keys, unless they are blocked with it', async () => {
+    await call('POST', '/api/tags', { body: { name: 'capped', budgets: [{ limit_usd: 5, period: 'weekly' }] } });
+    const { json: key } = await call('POST', '/api/keys', { body: { name: 'capped-key', tags: ['capped'] } });
+    const refused = await call('DELETE', '/api/tags/capped');
+    expect([refused.status, refused.json.detail]).toEqual([
+      409,
+      expect.stringContaining('One key belongs to this tag'),
+    ]);
+    expect((await call('DELETE', '/api/tags/capped?cascade=block')).json).toEqual({ blocked_keys: 1 });
+    expect(await models(key.key)).toBe(401);
+    expect((await call('GET', '/api/tags/capped')).status).toBe(404);
+  });
+
+  it('a tag has budgets and nothing else, and can go when they are soft', async () => {
     for (const field of ['models', 'limits']) {
       const wish = { name: 'labelled', [field]: field === 'models' ? ['a'] : { rpm: 1 } };
       const answer = await call('POST', '/api/tags', { body: wish });
       expect([answer.status, paths(answer)]).toEqual([400, [field]]);
     }
     const made = await call('POST', '/api/tags', {
-      body: { name: 'labelled', budgets: [{ limit_usd: 5, period: 'weekly', week_start: 7 }] },
+      body: { name: 'labelled', budgets: [{ limit_usd: 5, period: 'weekly', week_start: 7, mode: 'soft' }] },
     });
     expect(made.json.budgets).toEqual([
-      { limit_usd: 5, period: 'weekly', time_zone: null, week_start: 'sunday', mode: 'clamp', warn_at: [] },
+      { limit_usd: 5, period: 'weekly', time_zone: null, week_start: 'sunday', mode: 'soft', warn_at: [] },
     ]);
     await call('POST', '/api/keys', { body: { name: 'tagged', tags: ['labelled'] } });
     expect((await call('DELETE', '/api/tags/labelled')).status).toBe(200);

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { existsSync, readdirSync } from 'node:fs';
-import { rename } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { eventually, recordedChildren, runCli, type Product } from '../harness.js';
 import { BudgetCluster, NANOS, secretOf, statusOf, sum } from './budget-cluster.js';
@@ -67,6 +67,53 @@ describe('the ledger under crashes', () => {
     expect(await statusOf(Promise.resolve(answer))).toBe(200);
     expect(await cluster.rowsOnce('killed', 4)).toHaveLength(4);
   }, 60_000);
+
+  it('KEY-6: `smartflow reconcile` settles what a kill left unknown, and the budgets get the difference back at once', async () => {
+    const rows = await cluster.rows('killed');
+    const [first1, second] = rows
+      .filter(({ state }) => state === 'unknown')
+      .map((row) => ({ ...row, id: `req_${row.id}` }));
+    if (first1 === undefined || second === undefined) throw new Error('nothing is unknown');
+    const remaining = async (): Promise<number> => {
+      const answer = await cluster.chat('killed', 'hi', { maxTokens: 1 });
+      await answer.arrayBuffer();
+      return Math.round(Number(answer.headers.get('x-smartflow-budget-remaining')) * NANOS);
+    };
+    const reconcile = (...args: string[]) => runCli(['reconcile', ...args], { env: cluster.env });
+    const before = await remaining();
+    const dry = await reconcile(first1.id, '--cost-usd', '0.000001');
+    expect([dry.code, dry.stderr]).toEqual([0, '']);
+    expect(dry.stdout).toMatch(
+      /→ 0\.000001 USD\n1 of 1 would be settled; nothing was written, add --apply \(-0\.\d+ USD\)\n$/,
+    );
+    expect(await cluster.rows('killed').then((all) => all.filter(({ state }) => state === 'unknown'))).toHaveLength(2);
+    const file = path.join(cluster.folder, 'costs.csv');
+    await writeFile(file, `id,cost_usd\n${first1.id},0.000001\n${second.id},0\n`);
+    const done = await reconcile('--from', file, '--apply');
+    expect([done.code, done.stderr]).toEqual([0, '']);
+    expect(done.stdout).toContain('2 of 2 settled');
+    expect((await reconcile('--from', file, '--apply')).stdout).toContain('0 of 2 settled');
+    const after = (await cluster.rows('killed')).filter(({ id }) => [first1.id, second.id].includes(`req_${id}`));
+    expect(after.map(({ state, cost }) => [state, cost]).sort()).toEqual([['settled', 0], ['settled', 1000]]); // prettier-ignore
+    const backNanos = first1.cost + second.cost - 1000;
+    const spent = await cluster.spent('key:key_file_killed:lifetime');
+    expect(spent).toBeLessThan(sum(rows) - backNanos + NANOS / 1000);
+    // less what the two little calls cost
+    const now = await eventually('the gateway knows', 10_000, async () => {
+      const left = await remaining();
+      return left > before ? left : null;
+    });
+    expect(now).toBeGreaterThan(before + backNanos / 2);
+    expect(now).toBeLessThanOrEqual(before + backNanos);
+    const [none, bad, unused] = await Promise.all([
+      reconcile('req_0198c0de-0000-7000-8000-000000000001', '--cost-usd', '1'),
+      reconcile(first1.id, '--cost-usd=-1'),
+      reconcile(first1.id),
+    ]);
+    expect([none.code, none.stdout]).toEqual([1, expect.stringContaining('not in the ledger')]);
+    expect([bad.code, bad.stderr]).toEqual([1, expect.stringContaining('"-1"')]);
+    expect(unused.code).toBe(2);
+  }, 90_000);
 
   it('KEY-6: a Redis that was emptied: the counters are made anew by themselves and no spending is forgotten', async () => {
     expect(await exhaust('emptied')).toBeGreaterThan(3);

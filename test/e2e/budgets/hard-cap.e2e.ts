@@ -17,6 +17,7 @@ const KEYS = [
   { name: 'stream', budgets: [lifetime(1, 'clamp')] },
   { name: 'outgrown', budgets: [lifetime(0.005, 'strict')] },
   { name: 'shown', budgets: [lifetime(2, 'clamp')] },
+  { name: 'failing', budgets: [lifetime(1, 'strict')] },
   { name: 'free' },
   { name: 'both', budgets: [lifetime(1, 'strict')], limits: { rpm: 1 } },
   { name: 'both-poor', budgets: [lifetime(0.0001, 'strict')], limits: { rpm: 2 } },
@@ -121,6 +122,23 @@ describe('hard budgets over two gateways', () => {
     expect(row).toMatchObject({ state: 'unknown', cost: row?.bound, budgets: ['key:key_file_silent:lifetime|life'] });
     expect(row?.bound).toBeGreaterThanOrEqual(1_000_000);
   });
+
+  it('KEY-6: an error after dispatch may have been billed and stands at its bound; a refusal cost nothing', async () => {
+    for (const status of [400, 429, 500, 502, 503, 529]) {
+      expect(await statusOf(cluster.chat('failing', `status=${status}`))).toBe(status);
+    }
+    const rows = await cluster.rowsOnce('failing', 6);
+    const booked = rows.map(({ status, state, cost, bound }) => [status, state, cost === bound ? 'bound' : cost]);
+    expect(booked.sort(([a], [b]) => Number(a) - Number(b))).toEqual([
+      [400, 'settled', 0],
+      [429, 'settled', 0],
+      [500, 'unknown', 'bound'],
+      [502, 'unknown', 'bound'],
+      [503, 'unknown', 'bound'],
+      [529, 'settled', 0],
+    ]);
+    expect(await cluster.spent('key:key_file_failing:lifetime')).toBe(sum(rows));
+  });
 });
 
 describe('what a caller sees of a budget', () => {
@@ -200,6 +218,24 @@ describe('what a caller sees of a budget', () => {
     expect(cluster.upstream.lastMaximum).toBeNull();
   });
 
+  it('KEY-4: a number of answers that servers may read differently is refused by its name before anything is sent', async () => {
+    const send = (key: string, more: object): Promise<Response> =>
+      fetch(`${cluster.products[0]?.url}/v1/chat/completions`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${secretOf(key)}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ ...ask, max_tokens: 10, ...more }),
+      });
+    const refused = await send('leaves', { n: '5' });
+    expect([refused.status, await refused.json()]).toMatchObject([
+      403,
+      { error: { code: 'cost_unbounded', param: 'n' } },
+    ]);
+    expect(cluster.upstream.served).toBe(0);
+    // under a name that this provider need not read a maximum is no bound: it is sent again under the one it reads
+    expect(await statusOf(send('leaves', { max_tokens: undefined, max_completion_tokens: 77 }))).toBe(200);
+    expect(cluster.upstream.lastMaximum).toBe(77);
+  });
+
   it('KEY-4: strict refuses what does not fit as a whole and lets through what does', async () => {
     const refused = await cluster.chat('strict', 'hi', { maxTokens: 2000 });
     expect(refused.status).toBe(429);
@@ -231,7 +267,7 @@ describe('what a caller sees of a budget', () => {
     const rich = await cluster.chat('stream', 'endless=1500', { stream: true, maxTokens: 100 });
     expect(await rich.text()).toMatch(/data: \[DONE\]\s*$/);
     const grown = (await cluster.rowsOnce('stream', 2)).at(-1);
-    // four pieces a token are nothing unusual; 1,500 take three times what was set aside at first
+    // 7,500 bytes of content are more than 100 tokens may be: it takes more than was set aside at first
     expect(grown?.bound).toBeGreaterThan(3_000_000);
     const poor = await cluster.chat('outgrown', 'endless=20000', { stream: true, maxTokens: 100 });
     const text = await poor.text();

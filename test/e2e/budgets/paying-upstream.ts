@@ -15,7 +15,7 @@ interface Asked {
 /**
  * A provider that bills: some of the prompt's bytes as tokens, and a random part of the answer it was allowed. It remembers
  * what it billed: the truth that the budgets are held against. Wishes in the caller's text: `wait=300` ms, `hang`, `all`
- * (an answer as long as allowed), `silent` (no usage is reported), `endless=9000` (a stream of so many pieces, whatever was
+ * (an answer as long as allowed), `status=503` (an error instead of an answer), `silent` (no usage is reported), `endless=9000` (a stream of so many pieces, whatever was
  * allowed; what goes beyond is not in the bill).
  */
 export class PayingUpstream {
@@ -56,6 +56,11 @@ export class PayingUpstream {
     response.on('close', () => (this.running -= 1));
     if (text.includes('hang')) return;
     await new Promise((resolve) => setTimeout(resolve, Number(/wait=(\d+)/.exec(text)?.[1] ?? 0)));
+    const failure = /status=(\d+)/.exec(text)?.[1];
+    if (failure !== undefined) {
+      response.writeHead(Number(failure), { 'content-type': 'application/json' });
+      return void response.end('{"error":{"message":"no","type":"x"}}');
+    }
     const maximum = asked.max_tokens ?? asked.max_completion_tokens ?? null;
     this.lastMaximum = maximum;
     const output = text.includes('all') ? (maximum ?? 500) : Math.ceil(Math.random() * (maximum ?? 500));

@@ -72,7 +72,7 @@ const day = (offset: number): string => new Date(Date.now() + offset * 86_400_00
 const recost = (...args: string[]) =>
   runCli(['recost', '--config', file, ...args], { env: { DATABASE_URL: postgres.ownerUrl.reveal() } });
 
-it('KEY-5: smartflow recost shows the difference, applies it on wish, and then has nothing to do', async () => {
+it('KEY-5, IAM-5: smartflow recost shows the difference, applies it on wish and on record, and then has nothing to do', async () => {
   const range = ['--from', day(-1), '--to', day(1)];
   const dry = await recost(...range);
   expect([dry.code, dry.stdout]).toEqual([
@@ -81,6 +81,10 @@ it('KEY-5: smartflow recost shows the difference, applies it on wish, and then h
   ]);
   expect((await recost(...range, '--apply')).stdout).toContain('1 changed; what was booked stands beside it');
   expect((await recost(...range, '--apply')).stdout).toBe('1 rows with usage, 0 change\n');
+  const source = await connectPostgres(postgres.ownerUrl, { poolSize: 1, applicationName: 'test' });
+  const noted = await source.query(`SELECT object_id FROM audit_log WHERE action = 'ledger.recost'`);
+  await source.destroy();
+  expect(noted).toHaveLength(2); // IAM-5: who moves what was spent is on record
 }, 120_000);
 
 it.each([

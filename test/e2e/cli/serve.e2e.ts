@@ -110,6 +110,41 @@ describe('one running product', () => {
     40_000,
   );
 
+  it('KEY-2: a team that leaves the file lifts no cap: its keys are refused, shown and told of in the log', async () => {
+    const admin = { authorization: `Bearer ${product.adminToken}`, 'content-type': 'application/json' };
+    const make = () =>
+      fetch(`${product.url}/api/keys`, {
+        method: 'POST',
+        headers: admin,
+        body: JSON.stringify({ name: 'left-behind', team: 'leaving' }),
+      });
+    const team = { budgets: [{ limit_usd: 1, period: 'daily' }] };
+    await writeFile(product.configFile, JSON.stringify({ teams: { leaving: team } }));
+    const made = await eventually('a key of the team', 10_000, async () => {
+      const answer = await make();
+      const body = (await answer.json()) as { id: string; key: string };
+      return answer.status === 201 ? body : null;
+    });
+    const ask = async (): Promise<{ status: number; text: string }> => {
+      const answer = await fetch(`${product.url}/v1/models`, { headers: { authorization: `Bearer ${made.key}` } });
+      return { status: answer.status, text: await answer.text() };
+    };
+    expect((await ask()).status).toBe(200);
+    await writeFile(product.configFile, '{}');
+    const refused = await eventually('the refusal of its calls', 10_000, async () => {
+      const answer = await ask();
+      return answer.status === 200 ? null : answer;
+    });
+    expect(refused.status).toBe(403);
+    expect(JSON.parse(refused.text)).toMatchObject({
+      error: { code: 'key_unusable', message: expect.stringContaining('team "leaving"') },
+    });
+    const shown = await fetch(`${product.url}/api/keys/${made.id}`, { headers: admin });
+    expect(await shown.json()).toMatchObject({ status: 'active', problem: expect.stringContaining('team "leaving"') });
+    await eventually('the log says it', 5_000, () => (product.logs().includes('left-behind') ? true : null));
+    await fetch(`${product.url}/api/keys/${made.id}`, { method: 'DELETE', headers: admin });
+  }, 40_000);
+
   it('CFG-1: a gateway that comes back has the last good settings, also when the file is faulty by then', async () => {
     const offered = async (): Promise<string> =>
       (await fetch(`${product.url}/v1/models`, { headers: { authorization: `Bearer ${product.key}` } })).text();

@@ -241,7 +241,7 @@ describe('RTE-3: what goes with a chain', () => {
 
 describe('KEY-4, KEY-6: money of a chain', () => {
   it('retries and fallbacks share what was set aside; what failed for free costs nothing', async () => {
-    running.upstream.respond({ model: 'budget' }, refuses(500, { message: 'broken' }));
+    running.upstream.respond({ model: 'budget' }, refuses(529, { message: 'overloaded' }));
     const { data, response } = await client(POOR_KEY)
       .chat.completions.create({ model: 'budget', messages, max_tokens: 100 })
       .withResponse();

@@ -4,6 +4,7 @@ import { bundledPriceTable } from '#libs/pricing/index.js';
 import { PostgresRegistryStore } from '#libs/registry/index.js';
 import { connectPostgres } from '#libs/stores/index.js';
 import { configOption, textOption, type Command } from '../command.js';
+import { noteCorrection } from '../note-correction.js';
 import { openOwnerPostgres } from '../owner-postgres.js';
 import { readConfig } from '../read-config.js';
 import { repriceWith } from '../recost-rows.js';
@@ -71,6 +72,10 @@ export const command: Command = {
         const overrides = await loadOverrides(new PostgresRegistryStore(source), config.live.prices);
         const reprice = repriceWith(bundledPriceTable(), config.live.providers, overrides);
         const range = { fromMs, toMs, orgId: null };
+        if (apply) {
+          const [from, to] = [fromMs, toMs].map((ms) => new Date(ms).toISOString()) as [string, string];
+          await noteCorrection(source, { action: 'ledger.recost', what: `${from} to ${to}`, details: { from, to } });
+        }
         const report = await recost(new PostgresRecostStore(source), reprice, range, { apply, nowMs: Date.now() });
         process.stdout.write(render(report, apply));
       } finally {

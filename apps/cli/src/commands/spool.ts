@@ -32,8 +32,9 @@ export const command: Command = {
     }
     const config = readConfig(input);
     if (config === null) return 1;
-    const { ledger, close } = await openLedger(config);
+    const { ledger, note, close } = await openLedger(config);
     try {
+      await note({ action: 'ledger.forget', what: processId, details: { processId } });
       process.stdout.write(render(await ledger.forget(processId, { ttlMs: LEASE_MS })));
     } finally {
       await close();

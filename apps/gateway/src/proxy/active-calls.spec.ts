@@ -42,4 +42,15 @@ describe('ActiveCalls', () => {
     expect(left.map((call) => call.aborted)).toEqual(['draining', null, 'draining', 'draining', 'draining']);
     expect(calls.size).toBe(0);
   });
+
+  it('OPS-3: a call that does not end when it is told to, or breaks at that, does not hold up the stop', async () => {
+    const calls = new ActiveCalls();
+    const deaf = new FakeCall(calls);
+    deaf.abort = () => {
+      throw new Error('broken');
+    };
+    const other = new FakeCall(calls);
+    expect(await calls.drain(1, 20)).toBe(1);
+    expect(other.aborted).toBe('draining');
+  });
 });

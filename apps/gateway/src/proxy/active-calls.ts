@@ -13,6 +13,8 @@ export interface ActiveCall {
 
 const SWEEP_MS = 1000;
 const MAX_PAUSE_MS = 120_000;
+/** An aborted call ends in the same turn, or when its connection does. */
+const ABORT_GRACE_MS = 5000;
 
 /**
  * The calls under way: one sweep a second ends those beyond their total time (a timer per call would cost more than the
@@ -45,19 +47,33 @@ export class ActiveCalls {
     if (this.#calls.length === 0) this.#onEmpty?.();
   }
 
-  /** Resolves when no call is left; calls still running after `drainMs` are ended with an error event (`draining`). */
-  async drain(drainMs: number): Promise<void> {
+  /**
+   * Resolves when no call is left; calls still running after `drainMs` are ended with an error event (`draining`). One that
+   * does not end even then is left behind after another `graceMs`: its intent is in the spool, whoever adopts that books it.
+   * @returns how many were left behind
+   */
+  async drain(drainMs: number, graceMs: number = ABORT_GRACE_MS): Promise<number> {
     if (this.#calls.length > 0) {
       const empty = new Promise<void>((resolve) => (this.#onEmpty = resolve));
-      const timer = setTimeout(() => this.#abortAll(), drainMs);
-      await empty;
-      clearTimeout(timer);
+      const abort = setTimeout(() => this.#abortAll(), drainMs);
+      let giveUp: NodeJS.Timeout | undefined;
+      const late = new Promise<void>((resolve) => (giveUp = setTimeout(resolve, drainMs + graceMs)));
+      await Promise.race([empty, late]);
+      clearTimeout(abort);
+      clearTimeout(giveUp);
     }
     clearInterval(this.#sweep);
+    return this.#calls.length;
   }
 
   #abortAll(): void {
-    for (const call of [...this.#calls]) call.abort('draining');
+    for (const call of [...this.#calls]) {
+      try {
+        call.abort('draining');
+      } catch {
+        // the others are to end all the same; this one is left behind
+      }
+    }
   }
 
   #endOverdue(): void {

@@ -1,7 +1,7 @@
-import { parseSpan } from '#libs/dialects/index.js';
 import type { KeyRecord, LimitScope, TokenEstimate } from '#libs/keys-budgets/index.js';
-import type { PlanTarget } from '#libs/routing/index.js';
+import type { PlanTarget, Target } from '#libs/routing/index.js';
 import type { DataPlane } from './data-plane.js';
+import { factsOf } from './estimate.js';
 import type { Exchange } from './exchange.js';
 import type { Reading } from './read.js';
 import { reserve } from './reserve.js';
@@ -29,7 +29,8 @@ function limitsOf({ snapshot, plan, candidates }: Exchange, key: KeyRecord): rea
 export async function admit(exchange: Exchange, reading: Reading, key: KeyRecord, plane: DataPlane): Promise<void> {
   const limits = limitsOf(exchange, key);
   if (limits !== null) {
-    const admitted = plane.limiter.admit(key.orgId, limits, usualTokens(exchange, reading, limits));
+    const [{ target }] = exchange.candidates as readonly [PlanTarget];
+    const admitted = plane.limiter.admit(key.orgId, limits, usualTokens(exchange, reading, target, limits));
     exchange.ticket = admitted instanceof Promise ? await admitted : admitted;
     if (exchange.response.destroyed) return;
   }
@@ -49,7 +50,7 @@ export function admitTarget(
   const { plan, snapshot, key } = exchange;
   const limits = plan?.chain === null ? NONE : limitsOfTarget(snapshot, target);
   if (limits.length === 0 || key === null) return null;
-  const tokens = usualTokens(exchange, reading, limits);
+  const tokens = usualTokens(exchange, reading, target.target, limits);
   return Promise.resolve()
     .then(() => plane.limiter.admit(key.orgId, limits, tokens))
     .then((ticket) => {
@@ -59,24 +60,24 @@ export function admitTarget(
 
 const NOTHING: TokenEstimate = { input: 1, output: 0 };
 const BYTES_PER_TOKEN = 4;
-/** Bodies above this are looked through for media, whose bytes are not their tokens. */
-const MEDIA_FROM_BYTES = 16 * 1024;
-const MEDIA = [';base64,', '"base64"', '"inlineData"', '"inline_data"', '"input_audio"'];
-const MEDIA_TOKENS = 4_096;
-const LONGEST_ANSWER = ['max_completion_tokens', 'max_output_tokens', 'max_tokens'];
+/** A picture or a page: what is larger counts when the call is over. */
+const PIECE_TOKENS = 4_096;
 /** An answer is rarely as long as it may be: what is longer than this counts when it is over. */
 const USUAL_ANSWER_TOKENS = 1_024;
 
-/** Tokens a call will take, roughly: what it took in truth counts when it is over. */
-function usualTokens({ body }: Exchange, reading: Reading, limits: readonly LimitScope[]): TokenEstimate {
+/** Tokens a call will take against limits of tokens, roughly: what it took in truth counts when it is over. @throws AppError `invalid_json` */
+export function usualTokens(
+  exchange: Exchange,
+  reading: Reading,
+  target: Target,
+  limits: readonly LimitScope[],
+): TokenEstimate {
   if (limits.every((scope) => scope.limits.tpm === null)) return NOTHING;
-  const bySize = Math.ceil(body.length / BYTES_PER_TOKEN);
-  const hasMedia = body.length > MEDIA_FROM_BYTES && MEDIA.some((mark) => body.includes(mark));
-  let output = USUAL_ANSWER_TOKENS;
-  for (const name of LONGEST_ANSWER) {
-    const span = reading.fields.get(name);
-    const wish = span === undefined ? undefined : parseSpan(body, span);
-    if (typeof wish === 'number' && wish >= 0 && wish < output) output = Math.ceil(wish);
-  }
-  return { input: hasMedia ? Math.min(bySize, MEDIA_TOKENS) : bySize, output };
+  const { textBytes, idTokens, media, maxTokens } = factsOf(exchange, reading, target);
+  const pieces = media === null ? 0 : media.images + media.sounds + media.others;
+  const ofMedia = Math.min(Math.ceil((media?.payloadBytes ?? 0) / BYTES_PER_TOKEN), pieces * PIECE_TOKENS);
+  return {
+    input: Math.ceil(textBytes / BYTES_PER_TOKEN) + idTokens + ofMedia,
+    output: Math.min(USUAL_ANSWER_TOKENS, maxTokens ?? USUAL_ANSWER_TOKENS),
+  };
 }

@@ -3,8 +3,9 @@ import type { KeyRecord } from '#libs/keys-budgets/index.js';
 import type { Target } from '#libs/routing/index.js';
 import type { Exchange } from './exchange.js';
 
-/** Stage 3: whether the key may use this route at all. @throws AppError `route_not_allowed` */
+/** Stage 3: whether the key can be used, and on this route. @throws AppError `key_unusable`, `route_not_allowed` */
 export function authorize(exchange: Exchange, key: KeyRecord): void {
+  if (key.problem !== null) throw new AppError('key_unusable', { text: key.problem });
   if (!key.mayUseRoute(exchange.path)) throw new AppError('route_not_allowed');
 }
 

@@ -21,6 +21,7 @@ export function observeBudgets({ stats, spool }: Pick<Budgets, 'stats' | 'spool'
     const metric = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
     gauge(`smartflow_budgets_${metric}`, `${help}, since the start`, () => stats[name as keyof BudgetStats]);
   }
+  gauge('smartflow_spool_disk_bytes', 'Bytes of the files of the spool', () => spool.diskBytes);
   gauge('smartflow_spool_held_bytes', 'Bytes of the spool that the ledger has not committed', () => spool.heldBytes);
   gauge(
     'smartflow_spool_unshipped_bytes',

@@ -17,6 +17,8 @@ describe('BudgetSets', () => {
     const compile: CallBudgets['compile'] = () => {
       throw new RangeError('budgets[3].id: twice');
     };
-    expect(() => new BudgetSets({ compile }).of(key('a'))).toThrow(/cannot be charged: budgets\[3\]\.id/);
+    const set = () => new BudgetSets({ compile }).of(key('a'));
+    expect(set).toThrow(/cannot be charged: budgets\[3\]\.id/);
+    expect(set).toThrow(expect.objectContaining({ code: 'key_unusable', status: 403 }));
   });
 });

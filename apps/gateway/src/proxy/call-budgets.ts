@@ -13,7 +13,7 @@ export class BudgetSets {
     this.#budgets = budgets;
   }
 
-  /** @throws AppError `internal` when its budgets cannot be charged together, such as too many tags with one each */
+  /** @throws AppError `key_unusable` when its budgets cannot be charged together */
   of(key: KeyRecord): BudgetSet {
     let set = this.#sets.get(key);
     if (set === undefined) this.#sets.set(key, (set = this.#compile(key)));
@@ -25,7 +25,7 @@ export class BudgetSets {
       return this.#budgets.compile(orgId, budgets);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      throw new AppError('internal', {
+      throw new AppError('key_unusable', {
         text: `The budgets of this key cannot be charged: ${error.message}`,
         cause: error,
       });

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { compileKeys, FileKeySecrets, OwnerIndex, type Limiter } from '#libs/keys-budgets/index.js';
+import { compileKeys, FileKeySecrets, OwnerIndex, unusableKeys, type Limiter } from '#libs/keys-budgets/index.js';
 import type { BodySink } from '#libs/ledger/index.js';
 import type { LiveConfig } from '#libs/platform/config.js';
 import { EgressPolicy } from '#libs/platform/egress.js';
@@ -26,6 +26,8 @@ import { UnpricedCalls } from './unpriced-calls.js';
 import { UpstreamPools } from './upstream-pools.js';
 
 const MAX_CAPTURED_BYTES = 64 * 1024 * 1024;
+/** Unusable keys that the log names. */
+const MOST_KEYS_TOLD = 20;
 const MAX_BODIES_BYTES = 512 * 1024 * 1024;
 
 export interface DataPlaneParts {
@@ -60,6 +62,7 @@ export class DataPlaneRunner {
   #chains: ChainIndex | null = null;
   /** Asked when a plan is first used: by then there is a plane. */
   readonly #costOf: NominalCost = (provider, model) => nominalCost(this)(provider, model);
+  #toldUnusable = '';
   #unsubscribe: () => void;
 
   constructor(parts: DataPlaneParts) {
@@ -114,8 +117,9 @@ export class DataPlaneRunner {
   }
 
   #snapshot(config: CompiledConfig, registry: RegistryState): Snapshot {
-    this.#owners = this.#owners.at(registry, config.live);
-    const owners = this.#owners;
+    const owners = this.#owners.at(registry, config.live);
+    if (owners !== this.#owners || config !== this.#config) this.#tellUnusable(config, registry, owners);
+    this.#owners = owners;
     const fileKeys = this.#fileKeys.resolve(config.live.keys);
     const keys = compileKeys(registry, fileKeys, this.#parts.pepper, owners);
     const overrides = this.#overrides.compile(registry, config.live.prices);
@@ -124,10 +128,21 @@ export class DataPlaneRunner {
     return snapshotOf(registry.version, config, { keys, owners, chains: this.#chains }, overrides);
   }
 
-  /** Serves on, but tells callers to reconnect elsewhere; resolves when no call is left or `drainMs` have passed. */
+  /** Keys whose calls are refused for what an owner or the file has become, once for each such list. */
+  #tellUnusable({ live }: CompiledConfig, registry: RegistryState, owners: OwnerIndex): void {
+    const { count, named } = unusableKeys(registry, live.keys, owners, MOST_KEYS_TOLD);
+    const told = JSON.stringify([count, named]);
+    if (told === this.#toldUnusable) return;
+    this.#toldUnusable = told;
+    if (count > 0) this.#parts.log.warn({ count, keys: named }, 'keys cannot be used: their calls are refused');
+  }
+
+  /** Serves on, but tells callers to reconnect elsewhere; resolves when no call is left, some seconds after `drainMs` at the latest. */
   async drain(drainMs: number): Promise<void> {
     this.plane.draining = true;
-    await this.plane.active.drain(drainMs);
+    const left = await this.plane.active.drain(drainMs);
+    if (left > 0)
+      this.plane.log.error({ calls: left }, 'calls did not end when they were told to: they are left behind');
   }
 
   async stop(): Promise<void> {

@@ -33,5 +33,7 @@ export interface PassedAnswer {
   readonly usage: TokenUsage | null;
   /** The first events, where they tell something. */
   readonly head: Buffer | null;
+  /** The usage is the final one. */
+  readonly isWhole: boolean;
   readonly error: ErrorCode | null;
 }

@@ -1,4 +1,4 @@
-import { requestFacts } from '#libs/dialects/index.js';
+import { requestFacts, type RequestFacts } from '#libs/dialects/index.js';
 import type { KeyRecord } from '#libs/keys-budgets/index.js';
 import { upperBound, type UpperBound } from '#libs/pricing/index.js';
 import type { Target } from '#libs/routing/index.js';
@@ -26,8 +26,8 @@ export function estimate(
   const translated = way === null ? null : translatedBody(exchange, target, way);
   const facts =
     way === null || translated === null
-      ? requestFacts(exchange.operation ?? 'chat', exchange.body, reading)
-      : requestFacts(way.operation, translated.translation.body, translated.reading);
+      ? factsOf(exchange, reading, target)
+      : requestFacts(way.operation, translated.translation.body, translated.reading, provider.chatMaximum);
   const bound = upperBound(plane.prices, {
     provider,
     model,
@@ -38,4 +38,10 @@ export function estimate(
   });
   exchange.boundNanos = bound.refuse === null ? bound.wantNanos : null;
   return bound;
+}
+
+/** What the request says about its size and its largest bill, read once a call. @throws AppError `invalid_json` */
+export function factsOf(exchange: Exchange, reading: Reading, { provider }: Target): RequestFacts {
+  exchange.facts ??= requestFacts(exchange.operation ?? 'chat', exchange.body, reading, provider.chatMaximum);
+  return exchange.facts;
 }

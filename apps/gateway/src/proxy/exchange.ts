@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Operation } from '#libs/dialects/index.js';
+import type { Operation, RequestFacts } from '#libs/dialects/index.js';
 import type { Admission, KeyRecord, LimitTicket } from '#libs/keys-budgets/index.js';
 import { AppError } from '#libs/platform/errors.js';
 import { newId } from '#libs/platform/ids.js';
@@ -56,6 +56,8 @@ export class Exchange {
   target: Target | null = null;
 
   // filled by admit
+  /** What the request says about its largest bill; `null`: nobody needed it. */
+  facts: RequestFacts | null = null;
   /** What the call holds of its rate limits; `null`: it has none. */
   ticket: LimitTicket | null = null;
   /** The money set aside for the call, and the intent of its row; `null`: nothing was admitted. */

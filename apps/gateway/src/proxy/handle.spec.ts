@@ -27,6 +27,7 @@ const key: KeyRecord = {
   teamChain: null,
   expiresAtMs: null,
   status: 'active',
+  problem: null,
   source: 'api',
   mayUseModel: () => true,
   mayUseRoute: () => true,

@@ -1,70 +1,71 @@
+import type { Operation } from '#libs/dialects/index.js';
+import { ContentBytes } from './content-bytes.js';
+
 /** What a stream may grow to under a hard budget. */
 export interface Growth {
-  /** Output tokens that money is set aside for. */
+  readonly operation: Operation;
+  /** Output tokens that money is set aside for, of all answers together. */
   readonly tokens: number;
   /** What as many again cost at most. */
   readonly againNanos: number;
 }
 
-/** A provider may send letter by letter: so many pieces of content a token are nothing unusual. */
-const PIECES_PER_TOKEN = 4;
-/** Pieces without content: the beginning, the end, the usage. */
-const SPARE_PIECES = 64;
-const EVENT_END = Buffer.from('\n\n');
-const EVENT_END_CRLF = Buffer.from('\r\n\r\n');
-/** Content in the streams of OpenAI (chat, Responses), Anthropic and Gemini; keep-alives have none of these. */
-const CONTENT = ['delta', 'candidates'];
+/**
+ * A token is one byte at least, three or more in ordinary text: beyond this the tokens that were paid for may soon be used
+ * up, and more money is set aside while there is still some left.
+ */
+const ASKS_FROM_BYTES = 3;
+/** No ordinary text has so many bytes a token on average (scripts of three bytes a letter come close): more was sent. */
+const MOST_BYTES = 8;
+/** Spaces and repeated letters make long tokens: of a very short answer nothing is concluded. */
+const SPARE_BYTES = 256;
 
 /**
- * Watches a stream whose provider may not honour the maximum it was told: when there are far more pieces of content than
- * tokens that were paid for, as much money again is set aside, in all budgets of the call, or the stream is ended. Ordinary
- * streams never get there, since what they may cost is set aside beforehand.
+ * Watches a stream whose provider may not honour the maximum it was told, by the bytes of its content. Before the tokens
+ * that were paid for are used up, as much money again is set aside, in all budgets of the call. Where the budgets have no
+ * more, an answer that keeps to its maximum goes on to its end, and one that is longer than its tokens can be is ended.
+ * Most streams never get there: they end long before their maximum.
  */
 export class OutgrowthWatch {
   readonly #growth: Growth;
   readonly #extend: (moreNanos: number) => Promise<boolean>;
   readonly #onRefused: () => void;
-  #left: number;
+  readonly #content: ContentBytes;
+  #paidTokens: number;
   #isAsking = false;
+  #isRefused = false;
 
   /** @param onRefused the budgets have no more: the stream must end */
   constructor(growth: Growth, extend: (moreNanos: number) => Promise<boolean>, onRefused: () => void) {
     this.#growth = growth;
     this.#extend = extend;
     this.#onRefused = onRefused;
-    this.#left = this.#pieces + SPARE_PIECES;
+    this.#content = new ContentBytes(growth.operation);
+    this.#paidTokens = growth.tokens;
   }
 
-  /** @param block whole events */
+  /** @param block whole events, or bytes of a JSON array as they come */
   push(block: Buffer): void {
-    this.#left -= contentPieces(block);
-    if (this.#left >= 0 || this.#isAsking) return;
+    this.#content.push(block);
+    this.#check();
+  }
+
+  #check(): void {
+    if (this.#isAsking || this.#content.bytes <= this.#paidTokens * ASKS_FROM_BYTES + SPARE_BYTES) return;
+    if (this.#isRefused) {
+      if (this.#content.bytes > this.#paidTokens * MOST_BYTES + SPARE_BYTES) this.#onRefused();
+      return;
+    }
     this.#isAsking = true;
     this.#extend(this.#growth.againNanos)
       .catch(() => false)
       .then((isGranted) => {
         this.#isAsking = false;
-        if (isGranted) this.#left += this.#pieces;
-        else this.#onRefused();
+        if (isGranted) this.#paidTokens += this.#growth.tokens;
+        else this.#isRefused = true;
+        // More may have come meanwhile. Without tokens to set aside nothing would be gained by asking again.
+        if (!isGranted || this.#growth.tokens > 0) this.#check();
       })
       .catch(() => {}); // `onRefused` reports what it meets
   }
-
-  get #pieces(): number {
-    return this.#growth.tokens * PIECES_PER_TOKEN;
-  }
-}
-
-/** Events of a block that carry content. */
-export function contentPieces(block: Buffer): number {
-  const end = block.includes(EVENT_END) ? EVENT_END : EVENT_END_CRLF;
-  let pieces = 0;
-  for (let from = 0; from < block.length;) {
-    const found = block.indexOf(end, from);
-    const to = found < 0 ? block.length : found + end.length;
-    const event = block.subarray(from, to);
-    if (CONTENT.some((mark) => event.includes(mark))) pieces += 1;
-    from = to;
-  }
-  return pieces;
 }

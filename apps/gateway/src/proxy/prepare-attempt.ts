@@ -33,7 +33,7 @@ export function prepareAttempt(exchange: Exchange, reading: Reading, attempt: At
   if (way === null) {
     throw new AppError('wrong_dialect', { text: 'The provider of this model does not offer this operation.' });
   }
-  fund(exchange, reading, attempt.target);
+  fund(exchange, attempt.target);
   const translated = translatedBody(exchange, target, way);
   exchange.dropped =
     translated === null

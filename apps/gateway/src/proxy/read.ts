@@ -45,7 +45,8 @@ function readBody(exchange: Exchange, operation: Operation): Reading {
   if (typeof stream !== 'boolean')
     throw new AppError('invalid_request', { text: '"stream" must be true or false.', param: 'stream' });
   exchange.stream = stream;
-  if (field(exchange, scanned, 'background') === true) {
+  // Whatever a lenient provider might take for true.
+  if ((field(exchange, scanned, 'background') ?? false) !== false) {
     const text = 'Background responses are not served: nobody would learn what they cost.';
     throw new AppError('invalid_request', { text, param: 'background' });
   }

@@ -1,19 +1,17 @@
 import type { KeyRecord } from '#libs/keys-budgets/index.js';
 import { AppError } from '#libs/platform/errors.js';
-import { isPriced } from '#libs/pricing/index.js';
+import { isFreeOperation, isPriced } from '#libs/pricing/index.js';
 import type { DataPlane } from './data-plane.js';
 import type { Exchange } from './exchange.js';
 
-const FREE: ReadonlySet<string> = new Set(['count_tokens', 'gemini_count_tokens']);
-
 /** Operations that no provider charges for. */
 export function isFree(operation: Exchange['operation']): boolean {
-  return operation !== null && FREE.has(operation);
+  return operation !== null && isFreeOperation(operation);
 }
 
 /**
- * Part of stage 7: targets whose cost could not be counted are left out, when the configuration says so; without any other
- * the call is refused.
+ * Before stage 7, only when the configuration refuses unpriced models: targets whose cost could not be counted are left out;
+ * without any other the call is refused. (What a hard budget refuses for want of a price, `reserve` does.)
  * @throws AppError `model_unpriced`
  */
 export function requirePrice(exchange: Exchange, key: KeyRecord, plane: DataPlane): void {

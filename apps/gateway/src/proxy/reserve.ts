@@ -44,7 +44,7 @@ function amountsOf(exchange: Exchange, reading: Reading, key: KeyRecord, isHard:
   for (const one of exchange.candidates) {
     try {
       const bound = estimate(exchange, reading, key, one.target, plane);
-      if (bound.refuse !== null && isHard) throw unbounded(bound.refuse);
+      if (bound.refuse !== null && isHard) throw unbounded(bound.refuse, exchange.facts?.unclearAnswers ?? null);
       bounds.set(one, bound);
     } catch (error) {
       why ??= error;
@@ -75,12 +75,14 @@ const WHY: Readonly<Record<Exclude<BoundRefusal, 'unpriced'>, string>> = {
   unknown_tool: 'the cost of one of its tools is not known',
   unbounded_input: 'the length of files or stored input is not known',
   unknown_fallback: 'the provider would choose by itself which model answers',
+  unclear_answers: 'the number of answers is not a positive whole number in plain digits',
   uncountable: 'it is beyond nine million dollars',
 };
 
-function unbounded(refuse: BoundRefusal): AppError {
+function unbounded(refuse: BoundRefusal, field: string | null): AppError {
   if (refuse === 'unpriced') return new AppError('model_unpriced', { param: 'model' });
   return new AppError('cost_unbounded', {
     text: `What this request may cost has no upper bound, which its hard budget needs: ${WHY[refuse]}.`,
+    ...(refuse === 'unclear_answers' && field !== null ? { param: field } : {}),
   });
 }

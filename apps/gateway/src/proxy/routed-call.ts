@@ -12,6 +12,7 @@ import type { AbortReason, Ending, PassedAnswer, WholeAnswer } from './ending.js
 import type { Exchange } from './exchange.js';
 import { prepareAttempt } from './prepare-attempt.js';
 import type { Reading } from './read.js';
+import { rememberAnswer } from './remember-answer.js';
 import { answerError, refuse } from './refuse.js';
 import { budgetHeaders, ownHeaders, type OutgoingHeaders } from './response-headers.js';
 import { send } from './send.js';
@@ -163,7 +164,7 @@ export class RoutedCall implements ActiveCall {
   answered(call: UpstreamCall, { status, headers, body, usage, received }: WholeAnswer): void {
     const { exchange, plane } = this;
     this.run.succeeded(performance.now(), usage);
-    this.#remember(received);
+    rememberAnswer(this.exchange, this.plane, received);
     const price = priceOf(exchange, plane, usage);
     if (price.priceVersion !== null) headers['x-smartflow-cost-usd'] = nanosToUsd(BigInt(price.costNanos));
     if (!this.#isDraining) {
@@ -173,12 +174,12 @@ export class RoutedCall implements ActiveCall {
     this.#settle({ usage, price, complete: true, error: null, sent: call.isSent });
   }
 
-  ended(call: UpstreamCall, { usage, head, error }: PassedAnswer): void {
+  ended(call: UpstreamCall, { usage, head, isWhole, error }: PassedAnswer): void {
     if (error === null) this.run.succeeded(performance.now(), usage);
     else this.run.failed(performance.now(), failureOf('late_cut'), usage);
-    if (head !== null) this.#remember(head);
+    if (head !== null) rememberAnswer(this.exchange, this.plane, head);
     if (!this.#isDraining) this.#end(call);
-    this.#settle({ usage, complete: error === null, error, sent: call.isSent });
+    this.#settle({ usage, complete: error === null && isWhole, error, sent: call.isSent });
   }
 
   failed(call: UpstreamCall, failure: Failure, usage: TokenUsage | null, ending: Ending): void {
@@ -321,17 +322,6 @@ export class RoutedCall implements ActiveCall {
     this.#current?.resume();
   }
 
-  /** Which target made an answer of the Responses API: a call that goes on from it must go there. */
-  #remember(answer: Buffer): void {
-    const { way, key } = this.exchange;
-    const attempt = this.run.attempts.at(-1);
-    if (this.run.plan.chain === null || way?.operation !== 'responses' || way.translator !== null) return;
-    const id = /"id"\s*:\s*"(resp_[\w-]{1,200})"/.exec(answer.toString('latin1', 0, 4096))?.[1];
-    if (id !== undefined && key !== null && attempt !== undefined) {
-      this.plane.responses.remember(key.orgId, id, attempt.target.id);
-    }
-  }
-
   // ---- the end ----
 
   /** Ends the call from our side; the caller gets what the reason asks for. Without a caller it may be drained instead. */
@@ -389,12 +379,20 @@ export class RoutedCall implements ActiveCall {
 
   #settle(outcome: Omit<Outcome, 'captured'>): void {
     this.#over = true;
-    if (this.#isDraining) {
-      this.plane.drains.release();
-      this.plane.metrics.clientGone(outcome.complete ? 'drained' : 'cut');
+    try {
+      if (this.#isDraining) {
+        this.plane.drains.release();
+        this.plane.metrics.clientGone(outcome.complete ? 'drained' : 'cut');
+      }
+      const error = this.#isDraining ? 'client_gone' : outcome.error;
+      settle(this.exchange, this.plane, { ...outcome, error, captured: this.#capture?.take() ?? null });
+    } catch (error) {
+      this.plane.log.error(
+        { requestId: this.exchange.id, err: error },
+        'the end of a call could not be recorded in full',
+      );
+    } finally {
+      this.#leave(); // else a stop would wait for it
     }
-    const error = this.#isDraining ? 'client_gone' : outcome.error;
-    settle(this.exchange, this.plane, { ...outcome, error, captured: this.#capture?.take() ?? null });
-    this.#leave();
   }
 }

@@ -22,6 +22,8 @@ export interface Outcome {
 }
 
 const STATUS_CLIENT_GONE = 499;
+/** Anthropic's `overloaded_error`. */
+const STATUS_OVERLOADED = 529;
 const FREE: CallPrice = { costNanos: 0, priceVersion: null, components: [], estimates: [] };
 /** The provider reported counts that are none. */
 const UNCOUNTABLE: CallPrice = { ...FREE };
@@ -30,6 +32,17 @@ const UNCOUNTABLE: CallPrice = { ...FREE };
 export function settle(exchange: Exchange, plane: DataPlane, outcome: Outcome): void {
   if (exchange.settled) return;
   exchange.settled = true;
+  try {
+    record(exchange, plane, outcome);
+  } catch (error) {
+    // A fault of ours: the money is not known, but held no longer, and the row is there. Ending a call twice changes nothing.
+    const { admission } = exchange;
+    if (admission !== null) plane.budgets.settle(admission, null, admission.draft);
+    throw error;
+  }
+}
+
+function record(exchange: Exchange, plane: DataPlane, outcome: Outcome): void {
   const tokens = tokensUsed(exchange, outcome);
   exchange.ticket?.settle(tokens === null ? null : tokens + exchange.failedTokens);
   exchange.targetTicket?.settle(tokens);
@@ -52,7 +65,7 @@ export function settle(exchange: Exchange, plane: DataPlane, outcome: Outcome): 
     latencyMs: Math.round(latencyMs),
     firstByteMs: exchange.firstByteMs === null ? null : Math.round(exchange.firstByteMs),
   });
-  plane.budgets.settle(admission, bookedNanos(exchange, outcome, price), event);
+  plane.budgets.settle(admission, bookedNanos(exchange, outcome, price), event, price.costNanos);
   plane.metrics.called(exchange, status, latencyMs, outcome.usage, price.costNanos);
   if (exchange.boundNanos !== null && outcome.complete && price.priceVersion !== null) {
     plane.metrics.billed(target, price.costNanos, exchange.boundNanos);
@@ -73,17 +86,21 @@ export function settle(exchange: Exchange, plane: DataPlane, outcome: Outcome): 
 
 /**
  * What is charged: the price of the usage where the provider told all of it, nothing where it did no work, else `null`:
- * nobody knows, and the row stands at what was set aside. A call without budgets stands at what was seen.
+ * nobody knows, and the row stands at what was set aside, or at what was seen where that is more.
  */
 export function bookedNanos(
   exchange: Exchange,
   { usage, complete, sent }: Pick<Outcome, 'usage' | 'complete' | 'sent'>,
   price: CallPrice,
 ): number | null {
-  const isCounted = usage !== null && price !== UNCOUNTABLE;
-  if (isCounted && complete) return price.costNanos;
-  if (usage === null && (!sent || (exchange.upstreamStatus ?? 0) >= 400 || isFree(exchange.operation))) return 0;
-  return isCounted && exchange.admission?.accounts.length === 0 ? price.costNanos : null;
+  if (usage !== null) return complete && price !== UNCOUNTABLE ? price.costNanos : null;
+  return !sent || isRefused(exchange.upstreamStatus) || isFree(exchange.operation) ? 0 : null;
+}
+
+/** The provider turned the call away: nothing was generated. Any other 5xx may come after the work was done, and is billed. */
+function isRefused(upstreamStatus: number | null): boolean {
+  if (upstreamStatus === null) return false;
+  return (upstreamStatus >= 400 && upstreamStatus < 500) || upstreamStatus === STATUS_OVERLOADED;
 }
 
 /** What of the money set aside is free again once an answer that is there as a whole is booked. */
@@ -95,7 +112,7 @@ export function freedNanos(exchange: Exchange, usage: TokenUsage | null, price: 
 /** What counts against limits of tokens; `null` when nobody knows what the provider has done: the estimate stays. */
 function tokensUsed({ upstreamStatus }: Exchange, { usage, error }: Outcome): number | null {
   if (usage !== null) return usage.inputTokens + usage.outputTokens;
-  return error === 'upstream_unreachable' || (upstreamStatus ?? 0) >= 400 ? 0 : null;
+  return error === 'upstream_unreachable' || isRefused(upstreamStatus) ? 0 : null;
 }
 
 /** What the usage costs at the price in force when the call began; free when nothing was reported. */

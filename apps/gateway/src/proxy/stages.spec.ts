@@ -40,6 +40,7 @@ const key: KeyRecord = {
   teamChain: null,
   expiresAtMs: null,
   status: 'active',
+  problem: null,
   source: 'api',
   mayUseModel: (model) => model !== 'openai/forbidden' && model !== 'forbidden',
   mayUseRoute: () => true,

@@ -1,6 +1,5 @@
 import { refusedAlert, type Alert } from '#libs/alerts/index.js';
 import type { BudgetRefusal, KeyRecord } from '#libs/keys-budgets/index.js';
-import { periodAt } from '#libs/platform/zoned-time.js';
 
 /** Where alerts go from the data plane: never awaited, never throws, told once however often they are raised. */
 export interface AlertSink {
@@ -11,10 +10,7 @@ export interface AlertSink {
 export function tellRefusal(alerts: AlertSink, key: KeyRecord | null, { state }: BudgetRefusal): void {
   const budget = key?.budgets.find(({ id }) => id === state.budgetId);
   if (key === null || budget === undefined) return;
-  const atMs = Date.now();
-  const { period: kind, timeZone, weekStart } = budget;
-  const period = periodAt({ kind, timeZone, weekStart }, atMs).name;
-  alerts.raise(
-    refusedAlert({ ...budget, orgId: key.orgId, isHard: true }, { period, leftNanos: state.remainingNanos, atMs }),
-  );
+  // The period that refused: at a period's edge the clock may already stand in the next one.
+  const { period, remainingNanos: leftNanos } = state;
+  alerts.raise(refusedAlert({ ...budget, orgId: key.orgId, isHard: true }, { period, leftNanos, atMs: Date.now() }));
 }

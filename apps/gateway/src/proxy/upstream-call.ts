@@ -19,8 +19,8 @@ import {
 import { errorEnding, type AbortReason, type Ending } from './ending.js';
 import type { Exchange } from './exchange.js';
 import { beginsContent, errorIn } from './first-content.js';
-import { OutgrowthWatch } from './outgrowth.js';
-import { isReadable, looksLikeJson, mediaType } from './readable.js';
+import type { OutgrowthWatch } from './outgrowth.js';
+import { isReadable, looksLikeJson, mediaType } from './readable-answer.js';
 import { answerHeaders, type OutgoingHeaders } from './response-headers.js';
 import type { RoutedCall } from './routed-call.js';
 import { scrub } from './scrub.js';
@@ -28,6 +28,7 @@ import { SseBlocks } from './sse-blocks.js';
 import { EndsOfStream } from './stream-ends.js';
 import { streamTypeFor } from './translate-body.js';
 import { classOfFailure, errorOfAbort, upstreamError } from './upstream-error.js';
+import { watchGrowth } from './watch-growth.js';
 import { isDone, usageOfEnds, type Way } from './way.js';
 
 /** Answers up to this size are sent in one piece, so that one which breaks off can still become a proper error. */
@@ -136,7 +137,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
       else if (this.#mode === 'events') this.#endEvents();
       else {
         this.#over = true;
-        this.#call.ended(this, { usage: this.#usageSoFar(), head: null, error: null });
+        this.#call.ended(this, { usage: this.#usageSoFar(), head: null, isWhole: true, error: null });
       }
     } catch (error) {
       this.#brokenByUs(error);
@@ -184,7 +185,6 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
       this.#mode = 'events';
       this.#blocks = new SseBlocks();
       delete this.#headers['content-length'];
-      this.#outgrowth = this.#watchGrowth();
       if (this.#translation !== null && status < 300) {
         this.#stream = this.#translation.stream();
         this.#headers['content-type'] = streamTypeFor(exchange);
@@ -192,6 +192,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     } else if (exchange.stream && status < 300 && dialect.name === 'gemini' && this.#translation === null) {
       this.#mode = 'raw'; // Gemini streams a JSON array unless asked for SSE
     }
+    if (this.#mode !== 'whole') this.#outgrowth = watchGrowth(this.#call);
     if (!isEvents) this.#call.answerHasBegun();
   }
 
@@ -283,19 +284,9 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     return this.attempt.target.target.provider.credentials;
   }
 
-  /** Only under a hard budget. */
-  #watchGrowth(): OutgrowthWatch | null {
-    const { growth, admission } = this.#exchange;
-    if (growth === null || admission === null) return null;
-    return new OutgrowthWatch(
-      growth,
-      (moreNanos) => this.#call.plane.budgets.extend(admission, moreNanos),
-      () => this.#call.abort('budget_exceeded'),
-    );
-  }
-
   #sendRaw(chunk: Buffer): void {
     (this.#ends ??= new EndsOfStream(false, this.#way.dialect.billedMark)).push(chunk);
+    this.#outgrowth?.push(chunk);
     this.#send(chunk);
   }
 
@@ -360,7 +351,12 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     if (ending === 'failed' && !this.#hasContent) {
       return this.#call.failed(this, this.#failure('error_body'), usage, this.#errorEvents());
     }
-    this.#call.ended(this, { usage, head: ends.head, error: ending === 'failed' ? 'upstream_failed' : null });
+    this.#call.ended(this, {
+      usage,
+      head: ends.head,
+      isWhole: dialect.hasFinalUsage(ends),
+      error: ending === 'failed' ? 'upstream_failed' : null,
+    });
   }
 
   /** The call failed or was ended: what the caller gets depends on what has been sent already. */
