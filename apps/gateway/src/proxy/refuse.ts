@@ -54,3 +54,18 @@ export function answerError(
   });
   response.end(exchange.request.method === 'HEAD' ? undefined : body);
 }
+
+/** The same at the end of a call that was made: whatever goes wrong here, the call must still be recorded. */
+export function tellFailure(
+  exchange: Exchange,
+  plane: DataPlane,
+  error: AppError,
+  verdict: UpstreamVerdict | null = null,
+): void {
+  try {
+    answerError(exchange, plane, error, verdict);
+  } catch (thrown) {
+    plane.log.error({ requestId: exchange.id, err: thrown }, 'a failure could not be told to the caller');
+    exchange.response.destroy();
+  }
+}

@@ -13,7 +13,7 @@ import type { Exchange } from './exchange.js';
 import { prepareAttempt } from './prepare-attempt.js';
 import type { Reading } from './read.js';
 import { rememberAnswer } from './remember-answer.js';
-import { answerError, refuse } from './refuse.js';
+import { refuse, tellFailure } from './refuse.js';
 import { budgetHeaders, ownHeaders, type OutgoingHeaders } from './response-headers.js';
 import { send } from './send.js';
 import { freedNanos, priceOf, settle, type Outcome } from './settle.js';
@@ -281,7 +281,7 @@ export class RoutedCall implements ActiveCall {
     const error = this.#errorFor(ending.error);
     if (!exchange.response.headersSent) {
       const verdict = ending.status === 0 ? null : { status: ending.status, retryAfter: ending.retryAfter };
-      answerError(exchange, this.plane, error, verdict);
+      tellFailure(exchange, this.plane, error, verdict);
     } else if (call.mode === 'events') {
       const frames = call.breakOff(error);
       if (frames !== null) this.#capture?.push(frames);
@@ -342,7 +342,7 @@ export class RoutedCall implements ActiveCall {
     this.#clearTimer();
     if (reason !== 'client_gone' && this.#last !== null) return this.#deliver(this.#last);
     this.run.left(performance.now());
-    if (reason !== 'client_gone') answerError(this.exchange, this.plane, new AppError(reason));
+    if (reason !== 'client_gone') tellFailure(this.exchange, this.plane, new AppError(reason));
     this.#settle({ usage: null, complete: false, error: reason, sent: false });
   }
 
