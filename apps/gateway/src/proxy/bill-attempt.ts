@@ -46,22 +46,28 @@ export function billAttempt(exchange: Exchange, plane: DataPlane, failed: Failed
     latencyMs: Math.round(latencyMs),
     firstByteMs: null,
   });
-  return book(exchange, plane, { costNanos, event, draft });
+  return book(exchange, plane, { costNanos, seenNanos: price.costNanos, event, draft });
 }
 
 interface Bill {
   /** `null`: nobody knows; the bound of the attempt is booked. */
   readonly costNanos: number | null;
+  /** What the reported usage costs. */
+  readonly seenNanos: number;
   readonly event: string;
   readonly draft: string;
 }
 
-async function book(exchange: Exchange, plane: DataPlane, { costNanos, event, draft }: Bill): Promise<boolean> {
+async function book(
+  exchange: Exchange,
+  plane: DataPlane,
+  { costNanos, seenNanos, event, draft }: Bill,
+): Promise<boolean> {
   const set = exchange.admission?.set;
   if (set === undefined) return false;
-  const nanos = costNanos ?? exchange.boundNanos ?? 0;
+  const nanos = costNanos ?? Math.max(exchange.boundNanos ?? 0, seenNanos);
   const admitted = await plane.budgets.admit({ id: newId('req'), set, minNanos: nanos, wantNanos: nanos, draft });
   if (!admitted.ok || !(await admitted.written)) return false;
-  plane.budgets.settle(admitted, costNanos, event);
+  plane.budgets.settle(admitted, costNanos, event, seenNanos);
   return true;
 }
