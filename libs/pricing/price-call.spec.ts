@@ -1,38 +1,9 @@
-import type { TokenUsage, UsageDetails } from '#libs/dialects/index.js';
-import type { PriceOverride } from '#libs/platform/config.js';
-import { bundledPriceTable, type CallPrice, priceCall, type PricedProvider } from './index.js';
+import type { TokenUsage } from '#libs/dialects/index.js';
+import { anthropic, openai, price, table } from '#test/fakes/priced-calls.js';
+import type { PricedProvider } from './index.js';
 
-const table = bundledPriceTable();
-const openai: PricedProvider = { name: 'openai', type: 'openai', baseUrl: 'https://api.openai.com' };
-const anthropic: PricedProvider = { name: 'anthropic', type: 'anthropic', baseUrl: 'https://api.anthropic.com' };
 const google: PricedProvider = { name: 'google', type: 'google', baseUrl: 'https://generativelanguage.googleapis.com' };
 const demo: PricedProvider = { name: 'demo', type: 'demo', baseUrl: null };
-const NOVEMBER = Date.UTC(2026, 10, 15);
-
-function usage(parts: Partial<TokenUsage>): TokenUsage {
-  return {
-    inputTokens: 0,
-    cachedInputTokens: 0,
-    cacheWrite5mTokens: 0,
-    cacheWrite1hTokens: 0,
-    outputTokens: 0,
-    reasoningTokens: 0,
-    webSearchRequests: 0,
-    details: null,
-    raw: '{}',
-    ...parts,
-  };
-}
-
-interface More {
-  readonly atMs?: number;
-  readonly overrides?: readonly PriceOverride[];
-  readonly details?: UsageDetails;
-}
-function price(provider: PricedProvider, model: string, parts: Partial<TokenUsage>, more: More = {}): CallPrice {
-  const { details = null, ...request } = more;
-  return priceCall(table, { provider, model, usage: usage({ details, ...parts }), atMs: NOVEMBER, ...request });
-}
 
 // Every expected number below was worked out by hand from the published price in USD per million tokens.
 // 1 token at $1/M = 1,000 nano-dollars.

@@ -1,70 +1,13 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
-import { OwnerIndex, type KeyRecord } from '#libs/keys-budgets/index.js';
-import { systemClock } from '#libs/platform/clock.js';
-import { Secret } from '#libs/platform/secret.js';
-import { compileProvider, type Provider } from '#libs/providers/index.js';
-import { RegistryState } from '#libs/registry/index.js';
-import { ChainIndex, ModelIndex, Router } from '#libs/routing/index.js';
+import { anyKey, providerOf, snapshotWith } from '#test/fakes/any-call.js';
 import type { DataPlane } from './data-plane.js';
 import { endpointOf } from './endpoints.js';
 import { Exchange } from './exchange.js';
 import { handle } from './handle.js';
-import type { Snapshot } from './snapshot.js';
 
-const key: KeyRecord = {
-  id: 'key_1',
-  name: 'test',
-  orgId: 'org_default',
-  team: null,
-  user: null,
-  app: null,
-  tags: [],
-  budgets: [],
-  limits: [],
-  chain: null,
-  teamChain: null,
-  expiresAtMs: null,
-  status: 'active',
-  problem: null,
-  source: 'api',
-  mayUseModel: () => true,
-  mayUseRoute: () => true,
-};
-
-const openai = compileProvider(
-  {
-    name: 'openai',
-    type: 'openai',
-    baseUrl: 'https://provider.example/v1',
-    apiKey: new Secret('sk-upstream-secret'),
-    apiVersion: null,
-    streamUsage: true,
-    defaultTier: null,
-    headers: {},
-    models: [],
-    timeouts: { connectMs: 1, firstByteMs: 1, idleMs: 1, totalMs: 1 },
-    clientGone: { action: 'cancel', maxBytes: 0, maxMs: 0 },
-  },
-  null,
-) as Provider;
-
-const router = new Router(systemClock);
-const models = new ModelIndex([], [openai], () => []);
-const parts = { models, health: router.health, costOf: () => null };
-
-const snapshot: Snapshot = {
-  version: 1,
-  keys: { find: (presented: string) => (presented === 'good' ? key : null) } as Snapshot['keys'],
-  models,
-  chains: new ChainIndex({ registry: RegistryState.empty, fileChains: [], fileModels: [] }, parts),
-  owners: OwnerIndex.empty,
-  modelLimits: new Map(),
-  priceOverrides: { of: () => [] },
-  refusesUnpriced: false,
-};
-
+const snapshot = snapshotWith(anyKey, [providerOf({ name: 'openai', type: 'openai' })]);
 const ADMITTED = { ok: true, written: Promise.resolve(true), boundNanos: 0 };
 
 /** What became of one call under a state of the process: its answer's status, the code counted, and how often it was sent on. */

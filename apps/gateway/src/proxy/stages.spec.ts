@@ -1,15 +1,10 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
-import { OwnerIndex, type Admission, type KeyRecord } from '#libs/keys-budgets/index.js';
+import { type Admission, type KeyRecord } from '#libs/keys-budgets/index.js';
 import { AppError } from '#libs/platform/errors.js';
-import { NO_LIMITS, type ProviderConfig } from '#libs/platform/config.js';
 import { renderMetrics } from '#libs/platform/metrics.js';
-import { systemClock } from '#libs/platform/clock.js';
-import { Secret } from '#libs/platform/secret.js';
 import { bundledPriceTable } from '#libs/pricing/index.js';
-import { compileProvider, type Provider } from '#libs/providers/index.js';
-import { RegistryState } from '#libs/registry/index.js';
-import { ChainIndex, ModelIndex, Router } from '#libs/routing/index.js';
+import { anyKey, providerOf, snapshotWith } from '#test/fakes/any-call.js';
 import { ActiveCalls } from './active-calls.js';
 import { authenticate } from './authenticate.js';
 import { DrainRoom } from './client-gone.js';
@@ -23,71 +18,20 @@ import { ProxyMetrics } from './proxy-metrics.js';
 import { read } from './read.js';
 import { upstreamHeaders } from './request-headers.js';
 import { settle } from './settle.js';
-import type { Snapshot } from './snapshot.js';
 import { allowedMethods, unknownRoute } from './unknown-route.js';
 
 const key: KeyRecord = {
-  id: 'key_1',
-  name: 'test',
-  orgId: 'org_default',
-  team: null,
-  user: null,
-  app: null,
-  tags: [],
-  budgets: [],
-  limits: [],
-  chain: null,
-  teamChain: null,
-  expiresAtMs: null,
-  status: 'active',
-  problem: null,
-  source: 'api',
+  ...anyKey,
   mayUseModel: (model) => model !== 'openai/forbidden' && model !== 'forbidden',
-  mayUseRoute: () => true,
 };
-
-function provider(config: Partial<ProviderConfig> & Pick<ProviderConfig, 'name' | 'type'>): Provider {
-  return compileProvider(
-    {
-      baseUrl: 'https://provider.example/v1',
-      apiKey: new Secret('sk-upstream-secret'),
-      apiVersion: null,
-      streamUsage: true,
-      defaultTier: null,
-      headers: {},
-      models: [],
-      timeouts: { connectMs: 1, firstByteMs: 1, idleMs: 1, totalMs: 1 },
-      clientGone: { action: 'cancel', maxBytes: 0, maxMs: 0 },
-      ...config,
-    },
-    null,
-  )!;
-}
 
 const providers = [
-  provider({ name: 'openai', type: 'openai' }),
-  provider({ name: 'anthropic', type: 'anthropic' }),
-  provider({ name: 'google', type: 'google' }),
-  provider({ name: 'plain', type: 'openai-compatible', baseUrl: 'http://127.0.0.1:9/v1', streamUsage: false }),
+  providerOf({ name: 'openai', type: 'openai' }),
+  providerOf({ name: 'anthropic', type: 'anthropic' }),
+  providerOf({ name: 'google', type: 'google' }),
+  providerOf({ name: 'plain', type: 'openai-compatible', baseUrl: 'http://127.0.0.1:9/v1', streamUsage: false }),
 ];
-const models = new ModelIndex(
-  [{ name: 'fast', provider: 'openai', model: 'gpt-5-mini', contextTokens: null, limits: NO_LIMITS }],
-  providers,
-  () => [],
-);
-const snapshot: Snapshot = {
-  version: 1,
-  keys: { find: (presented: string) => (presented.startsWith('good') ? key : null) } as Snapshot['keys'],
-  models,
-  chains: new ChainIndex(
-    { registry: RegistryState.empty, fileChains: [], fileModels: [] },
-    { models, health: new Router(systemClock).health, costOf: () => null },
-  ),
-  owners: OwnerIndex.empty,
-  modelLimits: new Map(),
-  priceOverrides: { of: () => [] },
-  refusesUnpriced: false,
-};
+const snapshot = snapshotWith(key, providers);
 
 interface Sent {
   readonly route?: string;
