@@ -1,8 +1,11 @@
 // The price of each stage by itself: the same call over and over, in one warm process, without any network. Such loops flatter
 // (everything is in the caches), so read them as shares of one another rather than as parts of a call's time.
 import { createSecretKey, randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
 import { compileKeys, type Admission } from '#libs/keys-budgets/index.js';
 import { NO_LIMITS } from '#libs/platform/config.js';
 import { Secret } from '#libs/platform/secret.js';
@@ -26,6 +29,8 @@ import { SseBlocks } from '../../apps/gateway/src/proxy/sse-blocks.js';
 import { EndsOfStream } from '../../apps/gateway/src/proxy/stream-ends.js';
 import { nobodyPays, openPlane } from './open-plane.js';
 import { BENCH_MODEL, chatBody, jsonAnswer, requestBytes, streamAnswer } from './payloads.js';
+import { Spool } from '../../libs/keys-budgets/budgets/spool.js';
+import { openSpoolFolder } from '../../libs/keys-budgets/budgets/spool-folder.js';
 import type { StagePrice } from './stages.js';
 
 const WARM_MS = 400;
@@ -66,7 +71,7 @@ const keys = compileKeys(
   [{ key: benchKey, secret: new Secret(KEY) }],
   createSecretKey(randomBytes(32)),
 );
-// Spool and counters are left out: their share is in the governed rows.
+// Counters are left out: their share is in the governed rows.
 let line = '';
 const budgets: CallBudgets = { ...nobodyPays, settle: (_admission, _cost, event) => void (line = event) };
 const open = openPlane('http://127.0.0.1:9');
@@ -151,6 +156,23 @@ const translatedStream = (
 const plan = small.plan as RoutePlan;
 const context = { startedMs: 0, affinityKey: null, pinned: null, callerCredential: false, canServe: null };
 
+const settled = { usage: used, price, complete: true, error: null, sent: true, captured: null };
+settle(small, plane, settled);
+const root = mkdtempSync(path.join(os.tmpdir(), 'bench-spool-'));
+const spool = new Spool(await openSpoolFolder(root, 'bench'), { syncMs: 0 });
+
+/** Intents of the calls of one turn of the event loop, then their rows in another; written, shipped, committed. */
+function spoolTurns(calls: number): void {
+  const open = Array.from({ length: calls }, () => spool.intent(line));
+  spool.flush();
+  for (const intent of open) spool.settle(line, intent);
+  spool.flush();
+  spool.next();
+  spool.confirm(spool.end);
+  spool.trim(spool.end);
+}
+const CROWD = 16;
+
 const STAGES: readonly (readonly [string, () => unknown])[] = [
   ['exchange (id, clock)', () => new Exchange(endpoint, small.request, small.response, small.received, plane.snapshot)],
   ['1 authenticate', () => authenticate(small)],
@@ -196,12 +218,16 @@ const STAGES: readonly (readonly [string, () => unknown])[] = [
     '10 settle (event, metrics)',
     () => {
       small.settled = false;
-      settle(small, plane, { usage: used, price, complete: true, error: null, sent: true, captured: null });
+      settle(small, plane, settled);
     },
   ],
+  ['7, 10 spool, alone in its turns', () => spoolTurns(1)],
 ];
 
 const prices: StagePrice[] = [];
 for (const [stage, work] of STAGES) prices.push({ stage, micros: microsOf(work) });
+const crowd = microsOf(() => spoolTurns(CROWD)) / CROWD;
+prices.push({ stage: `7, 10 spool, ${CROWD} calls a turn`, micros: crowd });
+rmSync(root, { recursive: true, force: true });
 if (line === '') throw new Error('settle made no event');
 process.send?.(prices, () => process.exit(0));

@@ -168,6 +168,18 @@ describe('a changed boot setting', () => {
     expect(restart?.map((warning) => warning.path)).toEqual(['listen', 'stores', 'log.level']);
   });
 
+  it('is not what the command line said: a ready file is of no concern to the file', async () => {
+    writeFileSync(file, withKey('a'));
+    const loaded = loadConfig({ file, env: {}, cwd });
+    if (!loaded.ok) throw new Error('the file is refused');
+    const { config } = loaded;
+    follow({ current: { ...config, boot: { ...config.boot, readyFile: 'ready.json' } } });
+    writeFileSync(file, withKey('b'));
+    await until(() => changes.length > 0);
+    expect(changes.map(keyOf)).toEqual(['b']);
+    expect(changes[0]?.warnings).toEqual([]);
+  });
+
   it('is no longer reported when it is changed back', async () => {
     writeFileSync(file, 'listen: ":1000"');
     follow();

@@ -175,7 +175,7 @@ function withBootOf(running: SmartflowConfig, next: SmartflowConfig): SmartflowC
   return Object.freeze({ ...next, boot: running.boot, warnings: Object.freeze([...restart, ...next.warnings]) });
 }
 
-/** Boot settings by the name they have in the file. */
+/** Boot settings by the name they have in the file. The ready file is in none: the command line or the environment names it. */
 const NAMES = {
   listen: 'listen',
   dataDir: 'data_dir',
@@ -184,12 +184,11 @@ const NAMES = {
   bodyLimitBytes: 'limits.body_bytes',
   clientGoneCalls: 'limits.client_gone_calls',
   logLevel: 'log.level',
-  readyFile: 'SMARTFLOW_READY_FILE',
-} as const satisfies Record<keyof SmartflowConfig['boot'], string>;
+} as const satisfies Record<Exclude<keyof SmartflowConfig['boot'], 'readyFile'>, string>;
 
 /** What a process runs by, without the texts about it. */
 function settingsOf(config: SmartflowConfig): unknown {
-  return [config.boot, config.live];
+  return [{ ...config.boot, readyFile: null }, config.live];
 }
 
 /** Deep equality that looks into secrets, without keeping what it sees. */

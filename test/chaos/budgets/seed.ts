@@ -25,6 +25,8 @@ export interface Options {
   readonly isLeased: boolean;
   readonly freezeMs: number;
   readonly thinkMs: number;
+  /** A dead process whose spool nobody has taken over by then counts as lost with its disk; longer than a starved neighbour needs. */
+  readonly lostAfterMs: number;
   /** Shell command that crashes PostgreSQL and starts it again; null: never. */
   readonly pgCrash: string | null;
   /** Also Redis' memory and a disk lost together, where the cap is not proven. */
@@ -57,7 +59,6 @@ interface Gateway {
 }
 
 const TTL_MS = 3000;
-const LOST_AFTER_MS = 2500;
 const CLOSED = 3;
 
 export async function runSeed(seed: number, postgresUrl: string, options: Options, totals: Totals): Promise<void> {
@@ -143,7 +144,7 @@ class SeedRun {
       redisUrl: this.#redisUrl,
       postgresUrl: this.#postgresUrl,
       ttlMs: TTL_MS,
-      lostAfterMs: LOST_AFTER_MS,
+      lostAfterMs: this.#options.lostAfterMs,
     });
   }
 
