@@ -1,6 +1,6 @@
 import type { DialectName } from '#libs/dialects/index.js';
 import type { FailureClass } from '#libs/platform/config.js';
-import { classifyAnswer, classifyHiddenError, MOST_ERROR_BYTES } from './classify-answer.js';
+import { classifyAnswer, classifyHiddenError, classifyStreamError, MOST_ERROR_BYTES } from './classify-answer.js';
 import { classifyFault } from './classify-fault.js';
 import { backoffMs } from './backoff.js';
 import { retryAfterMs } from './retry-after.js';
@@ -37,7 +37,7 @@ describe('classifyAnswer', () => {
     [openai(500, { type: 'server_error' }), 'server_error'],
     [openai(503, { message: 'slow down' }), 'overloaded'],
     [['openai', 429, 'too many'], 'rate_limit'],
-    [['openai', 404, { detail: 'Not Found' }], 'unknown_model'],
+    [['openai', 404, { detail: 'Not Found' }], 'error_body'],
     [anthropic(529, 'overloaded_error'), 'overloaded'],
     [anthropic(500, 'api_error'), 'server_error'],
     [anthropic(429, 'rate_limit_error'), 'rate_limit'],
@@ -49,8 +49,8 @@ describe('classifyAnswer', () => {
     [anthropic(400, 'invalid_request_error', 'Your credit balance is too low to access'), 'quota'],
     [anthropic(400, 'invalid_request_error', 'max_tokens: Field required'), 'invalid_request'],
     [anthropic(401, 'authentication_error'), 'auth'],
-    [anthropic(403, 'permission_error'), 'auth'],
-    [anthropic(404, 'not_found_error'), 'unknown_model'],
+    [anthropic(403, 'permission_error', 'Your API key does not have permission to use the specified resource'), 'auth'],
+    [anthropic(404, 'not_found_error', 'model: claude-gone'), 'unknown_model'],
     [anthropic(413, 'request_too_large'), 'invalid_request'],
     [['anthropic', 429, { message: 'Too many requests', __type: 'ThrottlingException' }], 'rate_limit'],
     [['anthropic', 400, { message: 'Input is too long for requested model.' }], 'context_length'],
@@ -62,8 +62,8 @@ describe('classifyAnswer', () => {
       'context_length',
     ],
     [gemini(400, 'INVALID_ARGUMENT', 'Unknown name "x"'), 'invalid_request'],
-    [gemini(403, 'PERMISSION_DENIED'), 'auth'],
-    [gemini(404, 'NOT_FOUND'), 'unknown_model'],
+    [gemini(403, 'PERMISSION_DENIED', "Permission 'aiplatform.endpoints.predict' denied on resource '//x'"), 'auth'],
+    [gemini(404, 'NOT_FOUND', 'models/x is not found for API version v1beta'), 'unknown_model'],
     [gemini(500, 'INTERNAL'), 'server_error'],
     [gemini(503, 'UNAVAILABLE'), 'overloaded'],
     [gemini(504, 'DEADLINE_EXCEEDED'), 'request_timeout'],
@@ -76,8 +76,9 @@ describe('classifyAnswer', () => {
     [400, 'invalid_request'],
     [401, 'auth'],
     [402, 'quota'],
-    [403, 'auth'],
-    [404, 'unknown_model'],
+    [403, 'error_body'],
+    [404, 'error_body'],
+    [410, 'error_body'],
     [408, 'request_timeout'],
     [409, 'invalid_request'],
     [413, 'invalid_request'],
@@ -96,6 +97,406 @@ describe('classifyAnswer', () => {
       }
     }
   });
+});
+
+describe('classifyAnswer: what a 403 or 404 is about', () => {
+  it.each<[DialectName, number, unknown, FailureClass]>([
+    // the caller's own things
+    [
+      'openai',
+      404,
+      {
+        message: "Item with id 'rs_1' not found. Items are not persisted when `store` is set to false.",
+        param: 'input',
+        code: null,
+      },
+      'invalid_request',
+    ],
+    [
+      'openai',
+      404,
+      {
+        message: 'File cfile_1 not found on container cntr_1.',
+        type: 'invalid_request_error',
+        param: null,
+        code: null,
+      },
+      'invalid_request',
+    ],
+    [
+      'openai',
+      404,
+      {
+        message: "Vector store with id ['vs_1'] not found.",
+        type: 'invalid_request_error',
+        param: 'tools',
+        code: null,
+      },
+      'invalid_request',
+    ],
+    ['openai', 404, { message: "Prompt with id 'pmpt_1' not found.", param: null, code: null }, 'invalid_request'],
+    ['openai', 404, { message: "Container with id 'model_1' not found.", param: null, code: null }, 'invalid_request'],
+    [
+      'openai',
+      404,
+      {
+        message: "Previous response with id 'resp_1' not found.",
+        param: 'previous_response_id',
+        code: 'previous_response_not_found',
+      },
+      'invalid_request',
+    ],
+    ['openai', 404, { message: 'No endpoints found that support image input', code: 404 }, 'invalid_request'],
+    ['anthropic', 404, { type: 'not_found_error', message: 'File not found: file_1' }, 'invalid_request'],
+    ['anthropic', 404, { type: 'not_found_error', message: 'container_1: container not found' }, 'invalid_request'],
+    [
+      'gemini',
+      403,
+      {
+        code: 403,
+        status: 'PERMISSION_DENIED',
+        message: 'You do not have permission to access the File model-1 or it may not exist.',
+      },
+      'invalid_request',
+    ],
+    [
+      'gemini',
+      403,
+      { code: 403, status: 'PERMISSION_DENIED', message: 'CachedContent not found (or permission denied)' },
+      'invalid_request',
+    ],
+    [
+      'gemini',
+      404,
+      { code: 404, status: 'NOT_FOUND', message: 'Not found: cached content metadata for 123.' },
+      'invalid_request',
+    ],
+    [
+      'gemini',
+      403,
+      {
+        code: 403,
+        status: 'PERMISSION_DENIED',
+        message:
+          "sa@x.iam.gserviceaccount.com does not have storage.objects.get access to the Google Cloud Storage object. Permission 'storage.objects.get' denied",
+        details: [{ reason: 'IAM_PERMISSION_DENIED' }],
+      },
+      'invalid_request',
+    ],
+    // the model or deployment
+    [
+      'openai',
+      404,
+      {
+        message: 'The model `prompt-guard` does not exist or you do not have access to it.',
+        type: 'invalid_request_error',
+        param: null,
+        code: 'model_not_found',
+      },
+      'unknown_model',
+    ],
+    [
+      'openai',
+      404,
+      { message: 'The model `prompt-guard` does not exist.', type: 'NotFoundError', param: 'model', code: 404 },
+      'unknown_model',
+    ],
+    ['openai', 404, { message: "model 'image-file' not found, try pulling it first" }, 'unknown_model'],
+    [
+      'openai',
+      403,
+      { message: 'Project `p` does not have access to model `m`', code: 'model_not_found' },
+      'unknown_model',
+    ],
+    ['anthropic', 404, { type: 'not_found_error', message: 'model: claude-files' }, 'unknown_model'],
+    [
+      'anthropic',
+      403,
+      { type: 'permission_error', message: "You don't have access to the model with the specified model ID." },
+      'unknown_model',
+    ],
+    [
+      'gemini',
+      404,
+      {
+        code: 404,
+        status: 'NOT_FOUND',
+        message:
+          'Publisher Model `projects/p/locations/l/publishers/google/models/x` was not found or your project does not have access to it.',
+      },
+      'unknown_model',
+    ],
+    // the credential or account
+    [
+      'openai',
+      403,
+      { message: 'Country, region, or territory not supported', code: 'unsupported_country_region_territory' },
+      'auth',
+    ],
+    [
+      'openai',
+      403,
+      { message: 'You have insufficient permissions for this operation. Missing scopes: model.request.' },
+      'auth',
+    ],
+    ['openai', 403, { message: 'Access denied due to Virtual Network/Firewall rules.', code: '403' }, 'auth'],
+    [
+      'anthropic',
+      403,
+      {
+        type: 'permission_error',
+        message:
+          'User: arn:aws:iam::1:user/u is not authorized to perform: bedrock:InvokeModel on resource: arn:aws:bedrock:us-east-1::foundation-model/m',
+      },
+      'auth',
+    ],
+    [
+      'anthropic',
+      403,
+      { type: 'permission_error', message: 'The security token included in the request is expired' },
+      'auth',
+    ],
+    [
+      'gemini',
+      403,
+      {
+        code: 403,
+        status: 'PERMISSION_DENIED',
+        message:
+          "Permission 'aiplatform.endpoints.predict' denied on resource '//aiplatform.googleapis.com/x' (or it may not exist).",
+        details: [{ reason: 'IAM_PERMISSION_DENIED' }],
+      },
+      'auth',
+    ],
+    [
+      'gemini',
+      403,
+      {
+        code: 403,
+        status: 'PERMISSION_DENIED',
+        message: "Method doesn't allow unregistered callers (callers without established identity). Please use API Key",
+      },
+      'auth',
+    ],
+    [
+      'gemini',
+      403,
+      {
+        code: 403,
+        status: 'PERMISSION_DENIED',
+        message: 'Generative Language API has not been used',
+        details: [{ reason: 'SERVICE_DISABLED' }],
+      },
+      'auth',
+    ],
+    // nothing is named: another target is asked, and none is closed over it at once
+    ['openai', 404, { message: 'Resource not found', code: '404' }, 'error_body'],
+    ['openai', 404, { message: 'Invalid URL (POST /v1/v1/chat/completions)', param: null, code: null }, 'error_body'],
+    ['anthropic', 403, { type: 'permission_error', message: 'Request not allowed' }, 'error_body'],
+    [
+      'gemini',
+      403,
+      { code: 403, status: 'PERMISSION_DENIED', message: 'The caller does not have permission' },
+      'error_body',
+    ],
+  ])('RTE-2: %s %d %j is %s', (dialect, status, error, expected) => {
+    expect(classifyAnswer(dialect, status, Buffer.from(JSON.stringify({ error })))).toBe(expected);
+  });
+
+  it.each<[DialectName, number, string]>([
+    ['openai', 400, "Invalid value: 'exceeded your current quota'. Supported values are: 'auto'"],
+    ['anthropic', 400, 'tools.0: unexpected "Your credit balance is too low"'],
+    ['anthropic', 400, 'messages.0: "The provided model identifier is invalid"'],
+    ['gemini', 400, 'Invalid value at "contents": "API key not valid", "enable billing"'],
+    ['openai', 404, "File 'the model' not found"],
+  ])("RTE-2: %s %d %s: the caller's own words close no target", (dialect, status, message) => {
+    expect(classifyAnswer(dialect, status, Buffer.from(JSON.stringify({ error: { message } })))).toBe(
+      'invalid_request',
+    );
+  });
+
+  it.each<[DialectName, number, unknown, FailureClass]>([
+    [
+      'openai',
+      429,
+      {
+        message:
+          'Request too large for gpt-4o in organization org-1 on tokens per min (TPM): Limit 30000, Requested 35064.',
+        type: 'tokens',
+        code: 'rate_limit_exceeded',
+      },
+      'request_too_large',
+    ],
+    [
+      'openai',
+      413,
+      {
+        message: 'Request too large for model `m` on tokens per minute (TPM): Limit 6000, Requested 7000',
+        type: 'tokens',
+        code: 'rate_limit_exceeded',
+      },
+      'request_too_large',
+    ],
+    [
+      'openai',
+      402,
+      {
+        message: 'This request requires more credits, or fewer max_tokens. You requested up to 65536 tokens',
+        code: 402,
+      },
+      'request_too_large',
+    ],
+    [
+      'openai',
+      429,
+      {
+        message: 'Rate limit reached for gpt-4 on tokens per min (TPM): Limit 10000, Used 8554, Requested 3082.',
+        type: 'tokens',
+        code: 'rate_limit_exceeded',
+      },
+      'rate_limit',
+    ],
+    [
+      'openai',
+      500,
+      {
+        message: 'The model produced invalid content. Consider modifying your prompt',
+        type: 'model_error',
+        param: null,
+        code: null,
+      },
+      'bad_output',
+    ],
+    [
+      'openai',
+      400,
+      {
+        message: "Failed to call a function. Please adjust your prompt. See 'failed_generation'",
+        type: 'invalid_request_error',
+        code: 'tool_use_failed',
+      },
+      'bad_output',
+    ],
+    [
+      'anthropic',
+      400,
+      {
+        type: 'invalid_request_error',
+        message: 'You have reached your specified API usage limits. You will regain access on 2026-12-01',
+      },
+      'quota',
+    ],
+  ])('RTE-2: %s %d %j is %s', (dialect, status, error, expected) => {
+    expect(classifyAnswer(dialect, status, Buffer.from(JSON.stringify({ error })))).toBe(expected);
+  });
+});
+
+describe('classifyStreamError', () => {
+  const failed = (code: string, message = 'm'): unknown => ({
+    type: 'response.failed',
+    sequence_number: 3,
+    response: { id: 'resp_1', status: 'failed', error: { code, message }, output: [{ type: 'message' }] },
+  });
+  const flat = (code: string | null, message = 'm'): unknown => ({
+    type: 'error',
+    code,
+    message,
+    param: null,
+    sequence_number: 1,
+  });
+  it.each<[DialectName, unknown, FailureClass]>([
+    // chat
+    ['openai', { error: { message: 'Overloaded', type: 'overloaded_error' } }, 'overloaded'],
+    ['openai', { error: { message: 'no', type: 'server_error', code: null } }, 'server_error'],
+    [
+      'openai',
+      { error: { message: 'Rate limit reached', type: 'requests', code: 'rate_limit_exceeded' } },
+      'rate_limit',
+    ],
+    ['openai', { error: { message: 'bad', type: 'BadRequestError', code: 400 } }, 'invalid_request'],
+    [
+      'openai',
+      { error: { message: 'f', type: 'invalid_request_error', code: 'tool_use_failed', status_code: 400 } },
+      'bad_output',
+    ],
+    [
+      'openai',
+      {
+        id: 'c',
+        choices: [{ delta: { content: '' }, finish_reason: 'error' }],
+        error: { code: 502, message: 'Provider disconnected' },
+      },
+      'server_error',
+    ],
+    ['openai', { object: 'error', message: 'bad', type: 'BadRequestError', code: 400 }, 'invalid_request'],
+    ['openai', { error: 'something broke' }, 'error_body'],
+    // Responses
+    ['openai', failed('server_error'), 'server_error'],
+    ['openai', failed('rate_limit_exceeded'), 'rate_limit'],
+    ['openai', failed('rate_limit_exceeded', 'Request too large for gpt-5 on tokens per min'), 'request_too_large'],
+    ['openai', failed('context_length_exceeded'), 'context_length'],
+    ['openai', failed('insufficient_quota'), 'quota'],
+    ['openai', failed('invalid_prompt'), 'invalid_request'],
+    [
+      'openai',
+      failed('invalid_prompt', 'Invalid prompt: your prompt was flagged as potentially violating our usage policy.'),
+      'content_refusal',
+    ],
+    ['openai', failed('failed_to_download_image'), 'invalid_request'],
+    ['openai', failed('image_content_policy_violation'), 'content_refusal'],
+    ['openai', failed('server_is_overloaded'), 'overloaded'],
+    ['openai', failed('model_error'), 'bad_output'],
+    ['openai', failed('something_new'), 'error_body'],
+    ['openai', flat('rate_limit_exceeded'), 'rate_limit'],
+    ['openai', flat('context_length_exceeded'), 'context_length'],
+    ['openai', flat('server_error'), 'server_error'],
+    ['openai', flat(null), 'error_body'],
+    [
+      'openai',
+      { type: 'error', error: { type: 'invalid_request_error', code: 'context_length_exceeded', message: 'm' } },
+      'context_length',
+    ],
+    // Anthropic, Bedrock among it
+    ['anthropic', { type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } }, 'overloaded'],
+    ['anthropic', { type: 'error', error: { type: 'rate_limit_error', message: 'm' } }, 'rate_limit'],
+    ['anthropic', { type: 'error', error: { type: 'api_error', message: 'm' } }, 'server_error'],
+    ['anthropic', { type: 'error', error: { type: 'timeout_error', message: 'm' } }, 'request_timeout'],
+    ['anthropic', { type: 'error', error: { type: 'authentication_error', message: 'm' } }, 'auth'],
+    ['anthropic', { type: 'error', error: { type: 'not_found_error', message: 'model: x' } }, 'unknown_model'],
+    [
+      'anthropic',
+      { type: 'error', error: { type: 'not_found_error', message: 'File not found: file_1' } },
+      'invalid_request',
+    ],
+    [
+      'anthropic',
+      { type: 'error', error: { type: 'invalid_request_error', message: 'prompt is too long: 2 tokens > 1 maximum' } },
+      'context_length',
+    ],
+    ['anthropic', { type: 'error', error: { type: 'invalid_request_error', message: 'm' } }, 'invalid_request'],
+    ['anthropic', { type: 'error', error: { type: 'something_new', message: 'm' } }, 'error_body'],
+    // Gemini
+    ['gemini', { error: { code: 503, status: 'UNAVAILABLE', message: 'm' } }, 'overloaded'],
+    ['gemini', [{ error: { code: 429, status: 'RESOURCE_EXHAUSTED', message: 'm' } }], 'rate_limit'],
+    ['gemini', { error: { code: 400, status: 'INVALID_ARGUMENT', message: 'm' } }, 'invalid_request'],
+    [
+      'gemini',
+      { error: { code: 403, status: 'PERMISSION_DENIED', message: 'You do not have permission to access the File x' } },
+      'invalid_request',
+    ],
+    ['gemini', { error: { code: 500, status: 'INTERNAL', message: 'm' } }, 'server_error'],
+    ['gemini', { error: {} }, 'error_body'],
+  ])('RTE-2: the event of %s %j is %s', (dialect, event, expected) => {
+    expect(classifyStreamError(dialect, Buffer.from(JSON.stringify(event)))).toBe(expected);
+  });
+
+  it.each(['', '{', 'null', '7', '[]', '"x"'])(
+    'RTE-2: an error event %j that cannot be read tells nothing more',
+    (text) => {
+      for (const dialect of ['openai', 'anthropic', 'gemini'] as const)
+        expect(classifyStreamError(dialect, Buffer.from(text))).toBe('error_body');
+    },
+  );
 });
 
 describe('classifyHiddenError', () => {

@@ -53,7 +53,10 @@ const OPENAI_RULES: readonly Rule[] = [
   { code: /context_length_exceeded|exceed_context_size|string_above_max_length/, is: 'context_length' },
   { type: /exceed_context_size/, is: 'context_length' },
   { statuses: OF_THE_REQUEST, message: TOO_LONG, is: 'context_length' },
-  { code: /content_filter|content_policy_violation|responsibleai|moderation_blocked|(bio|cyber)_policy/, is: 'content_refusal' },
+  {
+    code: /content_filter|content_policy_violation|responsibleai|moderation_blocked|(bio|cyber)_policy/,
+    is: 'content_refusal',
+  },
   { statuses: [200, 400, 403], message: REFUSED, is: 'content_refusal' },
   { type: /model_error/, is: 'bad_output' },
   { code: /tool_use_failed|json_validate_failed/, is: 'bad_output' },
@@ -91,7 +94,10 @@ const ANTHROPIC_RULES: readonly Rule[] = [
 
 /** https://ai.google.dev/gemini-api/docs/troubleshooting; `status` of google.rpc.Code. */
 const GEMINI_RULES: readonly Rule[] = [
-  { code: /api_key_invalid|api_key_expired|api_key_(service|http_referrer|ip_address)_blocked|service_disabled|consumer_/, is: 'auth' },
+  {
+    code: /api_key_invalid|api_key_expired|api_key_(service|http_referrer|ip_address)_blocked|service_disabled|consumer_/,
+    is: 'auth',
+  },
   { message: /^api key (not valid|expired|not found)/, is: 'auth' },
   // Google words every 429 as a used-up quota, also that of one minute.
   { type: /resource_exhausted/, is: 'rate_limit' },
