@@ -1,6 +1,8 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
+import { systemClock } from '#libs/platform/clock.js';
+import { Router } from '#libs/routing/index.js';
 import { anyKey, providerOf, snapshotWith } from '#test/fakes/any-call.js';
 import type { DataPlane } from './data-plane.js';
 import { endpointOf } from './endpoints.js';
@@ -25,7 +27,7 @@ async function outcomeOf(state: { readonly isBlind?: boolean; readonly admission
     metrics: { refused: (_route: string, code: string) => refused.push(code) },
     active: { size: 0, add: () => {}, delete: () => {} },
     bodies: null,
-    router,
+    router: new Router(systemClock),
     pools: { of: () => ({ dispatch: () => dispatched++ }) },
     log: { error: () => {} },
   } as unknown as DataPlane;
