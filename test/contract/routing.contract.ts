@@ -205,6 +205,16 @@ describe('chains as registry documents', () => {
     await Promise.all([postgres.stop(), redis.stop()]);
   });
 
+  /** Has not heard yet of what the other replica does. */
+  const adminBefore = (at: number): ChainAdmin => {
+    const { writer, feed } = replicas[at] as Registry;
+    const before = feed.current();
+    return new ChainAdmin(
+      writer,
+      Object.assign(Object.create(feed) as typeof feed, { current: () => before }),
+      neighbours,
+    );
+  };
   const admin = (at: number): ChainAdmin => {
     const replica = replicas[at] as Registry;
     return new ChainAdmin(replica.writer, replica.feed, neighbours);
@@ -251,9 +261,10 @@ describe('chains as registry documents', () => {
     await until('both are at the other replica', () => ids(1, 'right') !== null);
     const ref = { orgId: 'org_default', expectedVersion: null };
     const to = (model: string) => ({ steps: [{ targets: [{ model }] }, { targets: [{ model: 'c/small' }] }] });
-    await Promise.allSettled([
-      admin(0).update({ ...ref, id: 'left' }, to('right'), false, origin),
-      admin(1).update({ ...ref, id: 'right' }, to('left'), false, origin),
+    const [one, other] = [adminBefore(0), adminBefore(1)];
+    await Promise.all([
+      one.update({ ...ref, id: 'left' }, to('right'), false, origin),
+      other.update({ ...ref, id: 'right' }, to('left'), false, origin),
     ]);
     await Promise.all(replicas.map(({ feed }) => feed.refresh()));
     for (const at of [0, 1]) {

@@ -231,6 +231,23 @@ describe('RTE-3: what goes with a chain', () => {
     expect(running.upstream.requests).toHaveLength(1);
   });
 
+  it('mistakes of callers never count against a target: it serves the next one', async () => {
+    const mistakes = [
+      refuses(404, { message: "Item with id 'rs_1' not found.", type: 'invalid_request_error', param: 'input' }),
+      refuses(404, { message: 'File file_1 not found on container cntr_1.', type: 'invalid_request_error' }),
+      refuses(400, { message: "Invalid value: 'insufficient funds'", type: 'invalid_request_error' }),
+    ];
+    for (const [at, mistake] of [...mistakes, ...mistakes].entries()) {
+      running.upstream.respond({ path: '/second/v1/chat/completions' }, mistake, { times: 1 });
+      const refused = await client()
+        .chat.completions.create({ model: 'backup', messages })
+        .catch((error: unknown) => error);
+      expect([at, refused]).toEqual([at, expect.objectContaining({ status: at % 3 === 2 ? 400 : 404 })]);
+    }
+    const { text, headers } = await ask('backup');
+    expect([text, headers.get('x-smartflow-attempts')]).toEqual(['second', '1']);
+  });
+
   it('callers that leave never count against a target: it serves the next one', async () => {
     running.upstream.respond({ path: '/second/v1/chat/completions' }, hang, { times: 7 });
     for (let caller = 0; caller < 7; caller++) await leaveOnce('backup');
