@@ -30,7 +30,7 @@ export interface Rule {
 const TOO_LONG =
   /maximum context length|context[ _-]?(length|window|size)|prompt is too long|input is too long|too many (input )?tokens|token count .*exceeds|exceeds? the (maximum|model'?s) .*(token|context)|input length and .?max_tokens.? exceed/;
 const USED_UP =
-  /^(your )?credit balance is too low|^you (have )?exceeded your current quota|^insufficient (funds|balance|credits)|^you have reached your specified api usage limits|^billing (hard|not active)|requires billing to be enabled/;
+  /^(your )?credit balance is too low|^you (have )?exceeded your current quota|^insufficient (funds|balance|credits)|^you have reached your specified api usage limits|^billing (hard|not active)|^this api method requires billing/;
 const REFUSED =
   /content management policy|content[ _-]filter|safety (system|settings|policy)|usage polic(y|ies)|flagged/;
 
@@ -130,8 +130,16 @@ export const RULES: Readonly<Record<DialectName, readonly Rule[]>> = {
  *   denied" with the reason IAM_PERMISSION_DENIED (rpurinton/gemini-php#4);
  * - Anthropic "model: x"; "Your API key does not have permission to use the specified resource" (docs, errors).
  */
-const NAMED =
-  /(?<callers>(?<![a-z])(c?files?|containers?|vector[ _-]?stores?|prompts?|cached?[ _-]?contents?|previous[ _]responses?|responses? with id|conversations?|items?|skills?|rag[ _]?corp(us|ora)|file[ _-]?search[ _-]?stores?|data[ _-]?stores?|buckets?|cloud storage|storage\.objects?|documents?|images?|connectors?|mcp)(?![a-z]))|(?<models>(?<![a-z])(models?|deployments?|engines?|endpoints?|inference profiles?)(?![a-z]))|(?<accounts>api[ _-]?key|credential|(?<![a-z])(accounts?|organi[sz]ations?|projects?|scopes?|region|country|territory|principal|subscription)(?![a-z])|not authorized|unregistered callers|authenticat|security token|signature|public access|firewall|iam_permission_denied)/;
+const CALLERS =
+  'c?files?|containers?|vector[ _-]?stores?|prompts?|cached?[ _-]?contents?|previous[ _]responses?|responses? with id|' +
+  'conversations?|items?|skills?|rag[ _]?corp(?:us|ora)|file[ _-]?search[ _-]?stores?|data[ _-]?stores?|buckets?|' +
+  'cloud storage|storage\\.objects?|documents?|images?|connectors?|mcp';
+const MODELS = 'models?|deployments?|engines?|endpoints?|inference profiles?';
+const ACCOUNTS =
+  'api[ _-]?keys?|credentials?|accounts?|organi[sz]ations?|projects?|scopes?|region|country|territory|principal|' +
+  'subscription|not authorized|unregistered callers|authenticat[a-z]+|security token|signature|public access|firewall|' +
+  'iam_permission_denied';
+const NAMED = new RegExp(`(?<![a-z])(?:(?<callers>${CALLERS})|(?<models>${MODELS})|(?<accounts>${ACCOUNTS}))(?![a-z])`);
 
 /** Names that callers choose stand in quotes. */
 const QUOTED = /(?<!\w)(['"`]).*?\1(?!\w)/g;
