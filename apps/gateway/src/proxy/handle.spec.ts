@@ -10,6 +10,7 @@ import { Exchange } from './exchange.js';
 import { handle } from './handle.js';
 
 const snapshot = snapshotWith(anyKey, [providerOf({ name: 'openai', type: 'openai' })]);
+const router = new Router(systemClock);
 const ADMITTED = { ok: true, written: Promise.resolve(true), boundNanos: 0 };
 
 /** What became of one call under a state of the process: its answer's status, the code counted, and how often it was sent on. */
@@ -27,7 +28,7 @@ async function outcomeOf(state: { readonly isBlind?: boolean; readonly admission
     metrics: { refused: (_route: string, code: string) => refused.push(code) },
     active: { size: 0, add: () => {}, delete: () => {} },
     bodies: null,
-    router: new Router(systemClock),
+    router,
     pools: { of: () => ({ dispatch: () => dispatched++ }) },
     log: { error: () => {} },
   } as unknown as DataPlane;
