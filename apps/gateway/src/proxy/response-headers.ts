@@ -39,6 +39,18 @@ const STOPPED: ReadonlySet<string> = new Set([
   'cf-cache-status',
 ]);
 
+/** What a translated answer keeps: how clients are to wait and cache. The rest speaks of an account in another dialect. */
+const KEPT_IN_TRANSLATION: ReadonlySet<string> = new Set([
+  'content-type',
+  'cache-control',
+  'retry-after',
+  'retry-after-ms',
+  'x-should-retry',
+]);
+
+/** Names under which providers tell the id of a call, which their support asks for. */
+const REQUEST_ID_NAMES = ['x-request-id', 'request-id', 'apim-request-id', 'x-amzn-requestid'] as const;
+
 /** Headers of ours on every answer: the request's id, where it was served, and whether the connection ends. */
 export function ownHeaders(exchange: Exchange, plane: DataPlane): OutgoingHeaders {
   const headers: OutgoingHeaders = { 'x-request-id': exchange.id };
@@ -46,7 +58,7 @@ export function ownHeaders(exchange: Exchange, plane: DataPlane): OutgoingHeader
     headers['x-smartflow-provider'] = exchange.target.provider.name;
     headers['x-smartflow-model'] = encodeHeader(exchange.target.model);
   }
-  if (exchange.endpoint.dialect.name === 'anthropic' && exchange.upstreamStatus === null)
+  if (exchange.endpoint.dialect.name === 'anthropic' && (exchange.upstreamStatus === null || isTranslated(exchange)))
     headers['request-id'] = exchange.id;
   if (exchange.run !== null) {
     headers['x-smartflow-attempts'] = exchange.run.attempts.length;
@@ -99,19 +111,32 @@ export function limitHeaders(exchange: Exchange, refusal: LimitRefusal): Outgoin
   };
 }
 
-/** The upstream's headers without those that end here, plus ours. */
+/**
+ * The upstream's headers without those that end here, plus ours. Where the answer is translated, those of the provider's
+ * dialect end here too: its rate limits and ids would be read as those of another API.
+ */
 export function answerHeaders(exchange: Exchange, plane: DataPlane, upstream: IncomingHttpHeaders): OutgoingHeaders {
   const headers: OutgoingHeaders = {};
   const listed = connectionListed(upstream.connection);
+  const translated = isTranslated(exchange);
   for (const name in upstream) {
     const value = upstream[name];
     if (value === undefined || STOPPED.has(name) || name.startsWith('x-smartflow-') || listed?.has(name) === true)
       continue;
+    if (translated && !KEPT_IN_TRANSLATION.has(name)) continue;
     headers[name] = typeof value === 'string' ? scrubText(value, exchange.target?.provider.credentials ?? []) : value;
   }
-  // Ours has that name; the provider's is what its support asks for.
-  if (upstream['x-request-id'] !== undefined) headers['x-smartflow-upstream-request-id'] = upstream['x-request-id'];
+  for (const name of REQUEST_ID_NAMES) {
+    const id = upstream[name];
+    if (id === undefined) continue;
+    headers['x-smartflow-upstream-request-id'] = id;
+    break;
+  }
   return Object.assign(headers, ownHeaders(exchange, plane));
+}
+
+function isTranslated({ way }: Exchange): boolean {
+  return way !== null && way.translator !== null;
 }
 
 /** A model name may hold anything; a header value may not. */

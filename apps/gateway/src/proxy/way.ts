@@ -50,14 +50,29 @@ const FOREIGN: readonly (readonly [whole: Operation, stream: Operation])[] = [
   ['messages', 'messages'],
   ['generate', 'stream_generate'],
   ['chat', 'chat'],
+  ['responses', 'responses'],
 ];
+
+type Ways = WeakMap<Target, Map<Operation, Way | null>>;
+/** Ways found so far: whole answers, streams. A call asks several times. */
+const FOUND: readonly [Ways, Ways] = [new WeakMap(), new WeakMap()];
 
 /** The way to a target; `null` when it cannot take the call. */
 export function wayTo({ operation, stream }: Pick<Exchange, 'operation' | 'stream'>, target: Target): Way | null {
-  const { provider, model } = target;
   if (operation === null) return null;
+  const ways = FOUND[stream ? 1 : 0];
+  let ofTarget = ways.get(target);
+  if (ofTarget === undefined) ways.set(target, (ofTarget = new Map()));
+  let way = ofTarget.get(operation);
+  if (way === undefined) ofTarget.set(operation, (way = findWay(operation, stream, target)));
+  return way;
+}
+
+function findWay(operation: Operation, stream: boolean, { provider, model }: Target): Way | null {
   const offers = (asked: Operation): boolean =>
-    provider.speaks(DIALECT_OF[asked].name, model) && provider.pathFor(asked, model, '', stream) !== null;
+    provider.speaks(DIALECT_OF[asked].name, model) &&
+    provider.has(asked, model) &&
+    provider.pathFor(asked, model, '', stream) !== null;
   if (offers(operation)) return SAME.get(operation) ?? null;
   for (const [whole, streamed] of FOREIGN) {
     const asked = stream ? streamed : whole;
