@@ -1,6 +1,8 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
+import { systemClock } from '#libs/platform/clock.js';
+import { Router } from '#libs/routing/index.js';
 import { anyKey, providerOf, snapshotWith } from '#test/fakes/any-call.js';
 import type { DataPlane } from './data-plane.js';
 import { endpointOf } from './endpoints.js';
@@ -8,6 +10,7 @@ import { Exchange } from './exchange.js';
 import { handle } from './handle.js';
 
 const snapshot = snapshotWith(anyKey, [providerOf({ name: 'openai', type: 'openai' })]);
+const router = new Router(systemClock);
 const ADMITTED = { ok: true, written: Promise.resolve(true), boundNanos: 0 };
 
 /** What became of one call under a state of the process: its answer's status, the code counted, and how often it was sent on. */

@@ -54,17 +54,19 @@ const REQUEST_ID_NAMES = ['x-request-id', 'request-id', 'apim-request-id', 'x-am
 /** Headers of ours on every answer: the request's id, where it was served, and whether the connection ends. */
 export function ownHeaders(exchange: Exchange, plane: DataPlane): OutgoingHeaders {
   const headers: OutgoingHeaders = { 'x-request-id': exchange.id };
-  if (exchange.target !== null) {
-    headers['x-smartflow-provider'] = exchange.target.provider.name;
-    headers['x-smartflow-model'] = encodeHeader(exchange.target.model);
+  const { attempt } = exchange;
+  if (attempt !== null) {
+    headers['x-smartflow-provider'] = attempt.target.provider.name;
+    headers['x-smartflow-model'] = encodeHeader(attempt.target.model);
   }
-  if (exchange.endpoint.dialect.name === 'anthropic' && (exchange.upstreamStatus === null || isTranslated(exchange)))
-    headers['request-id'] = exchange.id;
+  const isOurs = attempt === null || attempt.upstreamStatus === null || isTranslated(exchange);
+  if (exchange.endpoint.dialect.name === 'anthropic' && isOurs) headers['request-id'] = exchange.id;
   if (exchange.run !== null) {
     headers['x-smartflow-attempts'] = exchange.run.attempts.length;
     if (exchange.run.plan.chain !== null) headers['x-smartflow-chain'] = encodeHeader(exchange.run.plan.chain);
   }
-  if (exchange.dropped.length > 0) headers['x-smartflow-dropped'] = encodeHeader(exchange.dropped.join(','));
+  const { dropped } = attempt ?? exchange;
+  if (dropped.length > 0) headers['x-smartflow-dropped'] = encodeHeader(dropped.join(','));
   if (exchange.ticket !== null)
     Object.assign(headers, exchange.endpoint.dialect.rateHeaders(exchange.ticket.state(), Date.now()));
   if (plane.draining) headers.connection = 'close';
@@ -75,15 +77,12 @@ export function ownHeaders(exchange: Exchange, plane: DataPlane): OutgoingHeader
  * The tightest budget of the call (KEY-3), and what a clamp left of the answer's length.
  * @param freedNanos what of the money set aside for the call is known to be free again
  */
-export function budgetHeaders(
-  { admission, maxTokens, isClamped }: Exchange,
-  plane: DataPlane,
-  freedNanos: number,
-): OutgoingHeaders {
+export function budgetHeaders({ admission, attempt }: Exchange, plane: DataPlane, freedNanos: number): OutgoingHeaders {
   const state = admission === null ? null : plane.budgets.tightest(admission.set, freedNanos);
   if (state === null) return {};
   const headers = stateHeaders(state, state.remainingNanos);
-  if (isClamped && maxTokens !== null) headers['x-smartflow-budget-max-tokens'] = maxTokens;
+  if (attempt !== null && attempt.isClamped && attempt.maxTokens !== null)
+    headers['x-smartflow-budget-max-tokens'] = attempt.maxTokens;
   return headers;
 }
 
@@ -135,8 +134,8 @@ export function answerHeaders(exchange: Exchange, plane: DataPlane, upstream: In
   return Object.assign(headers, ownHeaders(exchange, plane));
 }
 
-function isTranslated({ way }: Exchange): boolean {
-  return way !== null && way.translator !== null;
+function isTranslated({ attempt }: Exchange): boolean {
+  return attempt !== null && attempt.way.translator !== null;
 }
 
 /** A model name may hold anything; a header value may not. */
