@@ -21,10 +21,10 @@ import { resolve } from '../../apps/gateway/src/proxy/resolve.js';
 import { anyKey, snapshotWith } from './any-call.js';
 import { fakeProvider } from './routing.js';
 
-/** A price of one nano-dollar a token, for every model these tests name. */
+/** One nano-dollar a token, for the model `x` of every provider. */
 const PRICE: PriceOverride = {
   provider: '*',
-  model: '*',
+  model: 'x',
   inputUsd: 0.001,
   outputUsd: 0.001,
   cachedInputUsd: null,
@@ -307,7 +307,7 @@ export function ticketOf(): LimitTicket & { readonly ends: readonly string[] } {
 }
 
 function chainOf(written: unknown) {
-  const known = { isModel: () => true, whyNoModel: () => '', chainNamed: () => undefined };
+  const known = { isModel: (name: string) => name.includes('/'), whyNoModel: () => '', chainNamed: () => undefined };
   const parsed = parseChain('chain', written, known);
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.faults));
   return parsed.chain;

@@ -80,10 +80,10 @@ describe('the end of a routed call', () => {
 describe('reports of attempts', () => {
   it('RTE-2: the time of an attempt that could not be made does not end the one that follows', () => {
     jest.useFakeTimers();
-    const steps = [{ targets: [{ model: 'a/x', timeout_ms: 50 }] }, { targets: [{ model: 'b/x' }] }];
+    const steps = [{ targets: [{ model: 'a/x', timeout_ms: 100 }] }, { targets: [{ model: 'b/x' }] }];
     const call = routed({ chain: { steps }, unfit: ['a'] });
     expect(call.sent.map(({ provider }) => provider)).toEqual(['b']);
-    jest.advanceTimersByTime(100);
+    jest.advanceTimersByTime(150);
     expect(call.rows).toEqual([]);
     call.call.json(200, says('from b'));
     expect(call.text).toContain('from b');
@@ -179,12 +179,14 @@ describe('KEY-4, KEY-6: money of failed attempts', () => {
 
   it('a stream that outgrew its bound is charged with what was granted, and never above what is set aside', async () => {
     const call = routed({ bounds, chain: goingOn(), body: streamed });
-    call.extend = async () => true;
+    call.extend = jest.fn(async () => false).mockResolvedValueOnce(true);
     call.call.stream(chunk('a'.repeat(400)));
     await turn();
     call.call.cut();
     await turn();
     expect(call.apart).toMatchObject([{ provider: 'a', costNanos: null, mostNanos: 600 }]);
+    call.underWay[0]?.abort('draining');
+    expect(call.row).toMatchObject({ provider: 'b', costNanos: null, mostNanos: 1000 });
   });
 
   const untranslatable = { type: 'message', role: 'assistant', usage: { input_tokens: 7, output_tokens: 3 } };
