@@ -118,17 +118,18 @@ export function answerHeaders(exchange: Exchange, plane: DataPlane, upstream: In
   const headers: OutgoingHeaders = {};
   const listed = connectionListed(upstream.connection);
   const translated = isTranslated(exchange);
+  const credentials = exchange.target?.provider.credentials ?? [];
   for (const name in upstream) {
     const value = upstream[name];
     if (value === undefined || STOPPED.has(name) || name.startsWith('x-smartflow-') || listed?.has(name) === true)
       continue;
     if (translated && !KEPT_IN_TRANSLATION.has(name)) continue;
-    headers[name] = typeof value === 'string' ? scrubText(value, exchange.target?.provider.credentials ?? []) : value;
+    headers[name] = typeof value === 'string' ? scrubText(value, credentials) : value;
   }
   for (const name of REQUEST_ID_NAMES) {
     const id = upstream[name];
-    if (id === undefined) continue;
-    headers['x-smartflow-upstream-request-id'] = id;
+    if (typeof id !== 'string') continue;
+    headers['x-smartflow-upstream-request-id'] = scrubText(id, credentials);
     break;
   }
   return Object.assign(headers, ownHeaders(exchange, plane));
