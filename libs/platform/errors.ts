@@ -81,6 +81,11 @@ export const ERRORS = {
     status: 502,
     text: 'The model provider sent an answer that cannot be understood.',
   },
+  upstream_bad_output: {
+    kind: 'upstream',
+    status: 502,
+    text: 'The model wrote something that cannot be used.',
+  },
   upstream_credentials: {
     kind: 'upstream',
     status: 502,

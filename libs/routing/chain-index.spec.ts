@@ -4,7 +4,9 @@ import { DEFAULT_ORG_ID, RegistryState, type RegistryDocument } from '#libs/regi
 import { chainOf, FakeClock, models } from '../../test/fakes/routing.js';
 import { ChainIndex, type ChainSources } from './chain-index.js';
 import type { PlanParts } from './compile-chain.js';
+import { failureOf } from './failure.js';
 import { HealthBook } from './health-book.js';
+import type { SharedChange } from './health-share.js';
 import type { RoutePlan } from './route-plan.js';
 
 const parts: PlanParts = { models, health: new HealthBook(new FakeClock()), costOf: () => null };
@@ -122,5 +124,49 @@ describe('ChainIndex', () => {
     const index = indexOf({ fileChains: [chain('one', 'a/small'), chain('two', 'a/small')] });
     const [one, two] = ['one', 'two'].map((name) => index.planOf(DEFAULT_ORG_ID, name)?.steps[0]?.targets[0]?.state);
     expect(one).toBe(two);
+  });
+
+  it('RTE-3: others are told of the model that a chain stands behind, and not of one that is called by itself', async () => {
+    const told: SharedChange[] = [];
+    const health = new HealthBook(new FakeClock());
+    const share = { tell: async (change: SharedChange) => void told.push(change), openings: async () => [] };
+    await health.connect({ ...share, listen: () => () => {} }, () => {});
+    const sources = { registry: RegistryState.empty, fileChains: [chain('k', 'b/small')], fileModels: [] };
+    const index = new ChainIndex(sources, { ...parts, health });
+    const request = { orgId: DEFAULT_ORG_ID, teamChain: null };
+    const plans = [
+      index.chainFor({ ...request, model: 'a/small', keyChain: 'k' }),
+      index.chainFor({ ...request, model: 'c/small', keyChain: null }),
+    ];
+    for (const plan of plans) plan?.steps[0]?.targets[0]?.state.bad(1, { ...failureOf('auth'), status: 401 });
+    health.disconnect();
+    expect(told.map(({ target }) => target)).toEqual(['a/small']);
+  });
+
+  it('RTE-3: as long as a plan is remembered, the state in it is the one that all others see', () => {
+    const health = new HealthBook(new FakeClock());
+    const sources = { registry: RegistryState.empty, fileChains: [chain('k', 'b/small')], fileModels: [] };
+    const index = new ChainIndex(sources, { ...parts, health });
+    const first = { orgId: DEFAULT_ORG_ID, model: 'a/first', keyChain: 'k', teamChain: null };
+    const state = index.chainFor(first)?.steps[0]?.targets[0]?.state;
+    for (let i = 0; i < 4_000; i++) index.planOf(DEFAULT_ORG_ID, `a/${i}`);
+    expect(index.chainFor(first)?.steps[0]?.targets[0]?.state).toBe(state);
+    expect(health.passingStateOf('a/first')).toBe(state);
+  });
+
+  it('RTE-3: a target costs what its organisation pays at the moment it is chosen', () => {
+    const prices = { org_a: 5, org_b: 7 };
+    const costOf: PlanParts['costOf'] = (orgId) => prices[orgId as keyof typeof prices];
+    const registry = stateOf(1, [chain('c', 'a/small')], 'org_a').apply({
+      head: { lineage: 'l', version: 2 },
+      full: false,
+      documents: [...stateOf(2, [chain('c', 'a/small')], 'org_b').all('chain')],
+      removed: [],
+    });
+    const index = new ChainIndex({ registry, fileChains: [], fileModels: [] }, { ...parts, costOf });
+    const [a, b] = ['org_a', 'org_b'].map((orgId) => index.planOf(orgId, 'c')?.steps[0]?.targets[0]);
+    expect([a?.costNanos(), b?.costNanos()]).toEqual([5, 7]);
+    prices.org_a = 9;
+    expect([a?.costNanos(), index.planOf('org_a', 'c')?.steps[0]?.targets[0]]).toEqual([9, a]);
   });
 });

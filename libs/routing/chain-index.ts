@@ -2,6 +2,7 @@ import type { ChainConfig, ChainSettings, ModelConfig } from '#libs/platform/con
 import { DEFAULT_ORG_ID, type RegistryState } from '#libs/registry/index.js';
 import { chainBody } from './chain-document.js';
 import { compileAttached, compileChain, compileDirect, type PlanParts } from './compile-chain.js';
+import { splitLongContext } from './model-index.js';
 import type { RoutePlan } from './route-plan.js';
 
 /** What a request asks for, as far as its plan depends on it. */
@@ -22,7 +23,6 @@ export interface ChainSources {
   readonly fileModels: readonly ModelConfig[];
 }
 
-const LONG_CONTEXT_SUFFIX = '[1m]';
 /** Names come from callers: beyond this many the memory is started anew. */
 const MEMO_LIMIT = 4_096;
 
@@ -97,17 +97,17 @@ export class ChainIndex {
 
   #planOf({ orgId, model, keyChain, teamChain }: PlanRequest): RoutePlan | null {
     const byName = (name: string): ChainSettings | null => this.named(orgId, name);
-    const target = this.#parts.models.resolve(model);
+    const parts = { ...this.#parts, orgId };
+    const target = parts.models.resolve(model);
     if (target === null) {
-      const isLong = model.endsWith(LONG_CONTEXT_SUFFIX);
-      const name = isLong ? model.slice(0, -LONG_CONTEXT_SUFFIX.length) : model;
+      const { name, longContext } = splitLongContext(model);
       const chain = byName(name);
-      return chain === null ? null : compileChain(name, chain, this.#parts, byName, isLong);
+      return chain === null ? null : compileChain(name, chain, parts, byName, longContext);
     }
     const behind = keyChain ?? teamChain ?? this.#chainOfModel.get(target.requested) ?? null;
     const chain = behind === null ? null : byName(behind);
     return behind === null || chain === null
-      ? compileDirect(target, this.#parts, this.#directAttempts)
-      : compileAttached(target, behind, chain, this.#parts, byName);
+      ? compileDirect(target, parts, this.#directAttempts)
+      : compileAttached(target, behind, chain, parts, byName);
   }
 }

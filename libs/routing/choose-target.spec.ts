@@ -72,6 +72,14 @@ describe('chooseTarget', () => {
     expect(served(bench, 'chain')).toBe('a/small');
   });
 
+  it('RTE-3: cost follows a price that changes, also in a plan that was made before', () => {
+    const costs: Record<string, number> = { 'a/small': 300, 'b/small': 200 };
+    const bench = routingBench({ chain: two('cost') }, { costs });
+    expect(served(bench, 'chain')).toBe('b/small');
+    costs['b/small'] = 400;
+    expect(served(bench, 'chain')).toBe('a/small');
+  });
+
   it.each(['weighted', 'round-robin', 'least-busy', 'latency', 'cost'])(
     'RTE-3: %s: a conversation stays at its target while that is well, moves when it is not, and does not drag others along',
     (strategy) => {

@@ -6,6 +6,7 @@ export interface ChoiceParts {
   readonly nowMs: number;
   /** 0 ≤ x < 1. */
   readonly random: () => number;
+  readonly isStream: boolean;
   /** The conversation a call belongs to; `null`: it sticks to nothing. */
   readonly affinityKey: string | null;
   readonly sticky: StickyTargets;
@@ -21,7 +22,7 @@ export interface ChoiceParts {
 export function chooseTarget(step: PlanStep, open: readonly PlanTarget[], parts: ChoiceParts): PlanTarget {
   const [first] = open as readonly [PlanTarget];
   if (open.length === 1) return first;
-  const { affinityKey, nowMs, random } = parts;
+  const { affinityKey, isStream, nowMs, random } = parts;
   switch (step.strategy) {
     case 'weighted':
       return affinityKey === null ? weighted(open, random) : byHash(open, affinityKey, false);
@@ -32,7 +33,7 @@ export function chooseTarget(step: PlanStep, open: readonly PlanTarget[], parts:
     case 'least-busy':
       return stuck(open, parts, () => least(open, (one) => one.state.inFlight / one.weight, random));
     case 'latency':
-      return stuck(open, parts, () => least(open, (one) => one.state.expectedMs(nowMs), random));
+      return stuck(open, parts, () => least(open, (one) => one.state.expectedMs(nowMs, isStream), random));
   }
 }
 
@@ -49,9 +50,9 @@ function weighted(open: readonly PlanTarget[], random: () => number): PlanTarget
 
 /** Among equally cheap ones a conversation goes by its hash. A target without a known price comes last. */
 function cheapest(open: readonly PlanTarget[], affinityKey: string | null, random: () => number): PlanTarget {
-  const costOf = (one: PlanTarget): number => one.costNanos ?? Number.MAX_SAFE_INTEGER;
-  const lowest = Math.min(...open.map(costOf));
-  const equals = open.filter((one) => costOf(one) === lowest);
+  const costs = open.map((one) => one.costNanos() ?? Number.MAX_SAFE_INTEGER);
+  const lowest = Math.min(...costs);
+  const equals = open.filter((_one, at) => costs[at] === lowest);
   return affinityKey === null ? least(equals, () => 0, random) : byHash(equals, affinityKey, true);
 }
 

@@ -2,17 +2,22 @@ import type { ChainRetryConfig, ChainSettings, ChainStepConfig, ChainTargetConfi
 import type { Provider } from '#libs/providers/index.js';
 import { actionTable } from './error-matrix.js';
 import type { HealthBook } from './health-book.js';
-import type { ModelIndex, Target } from './model-index.js';
+import { splitLongContext, withLongContext, type ModelIndex, type Target } from './model-index.js';
 import type { PlanStep, PlanTarget, RetryPolicy, RoutePlan } from './route-plan.js';
 
-/** What a nominal call to a target costs, in nano-dollars; `null`: no price is known. Bound in apps. */
-export type NominalCost = (provider: Provider, model: string) => number | null;
+/** What a nominal call of an organisation costs now, in nano-dollars; `null`: no price is known. Bound in apps. */
+export type NominalCost = (orgId: string, provider: Provider, model: string) => number | null;
 
 /** What plans are compiled with. */
 export interface PlanParts {
   readonly models: ModelIndex;
-  readonly health: Pick<HealthBook, 'stateOf' | 'passingStateOf'>;
+  readonly health: Pick<HealthBook, 'stateOf' | 'attachedStateOf' | 'passingStateOf'>;
   readonly costOf: NominalCost;
+}
+
+/** The same for the plans of one organisation. */
+export interface CompileParts extends PlanParts {
+  readonly orgId: string;
 }
 
 const DEFAULT_ATTEMPTS_PER_TARGET = 2;
@@ -23,7 +28,6 @@ const MOST_ATTEMPTS = 20;
 /** Chains in chains are bounded by what a request could ever try. */
 const MOST_PLAN_STEPS = 64;
 
-const LONG_CONTEXT_SUFFIX = '[1m]';
 const NO_OVERRIDES = actionTable({}, 'give');
 
 /** Chains by name, as they can be reached from other chains. */
@@ -39,7 +43,7 @@ export type ChainByName = (name: string) => ChainSettings | null;
 export function compileChain(
   name: string,
   chain: ChainSettings,
-  parts: PlanParts,
+  parts: CompileParts,
   byName: ChainByName,
   longContext = false,
 ): RoutePlan {
@@ -51,10 +55,10 @@ export function compileAttached(
   target: Target,
   name: string,
   chain: ChainSettings,
-  parts: PlanParts,
+  parts: CompileParts,
   byName: ChainByName,
 ): RoutePlan {
-  const first = directStep(target, parts);
+  const first = directStep(target, parts, 'attachedStateOf');
   const { id } = first.targets[0] as PlanTarget;
   const rest = compileSteps(chain, parts, byName, target.longContext, new Set([name]))
     .map((step) => ({ ...step, targets: step.targets.filter((one) => one.id !== id) }))
@@ -66,11 +70,11 @@ export function compileAttached(
  * The plan of a model by itself. Its error comes back as the provider sent it: nothing else could serve the call, and the
  * caller's SDK has retries of its own.
  */
-export function compileDirect(target: Target, parts: PlanParts, attempts = 1): RoutePlan {
+export function compileDirect(target: Target, parts: CompileParts, attempts = 1): RoutePlan {
   const { totalMs } = target.provider.timeouts;
   return {
     chain: null,
-    steps: [directStep(target, parts)],
+    steps: [directStep(target, parts, 'passingStateOf')],
     retry: {
       maxAttempts: attempts,
       attemptsPerTarget: attempts,
@@ -112,7 +116,7 @@ function retryOf(retry: ChainRetryConfig, steps: readonly PlanStep[]): RetryPoli
 
 function compileSteps(
   chain: ChainSettings,
-  parts: PlanParts,
+  parts: CompileParts,
   byName: ChainByName,
   longContext: boolean,
   around: ReadonlySet<string>,
@@ -135,11 +139,11 @@ function compileSteps(
 }
 
 /** Configured models go before chains of the same name. */
-function innerChain(name: string, parts: PlanParts, byName: ChainByName): ChainSettings | null {
+function innerChain(name: string, parts: CompileParts, byName: ChainByName): ChainSettings | null {
   return parts.models.resolve(name) === null ? byName(name) : null;
 }
 
-function compileStep(step: ChainStepConfig, parts: PlanParts, longContext: boolean): PlanStep | null {
+function compileStep(step: ChainStepConfig, parts: CompileParts, longContext: boolean): PlanStep | null {
   const targets = step.targets
     .filter(({ weight }) => weight > 0)
     .map((one) => compileTarget(one, parts, longContext))
@@ -148,43 +152,46 @@ function compileStep(step: ChainStepConfig, parts: PlanParts, longContext: boole
   return { strategy: step.strategy, on: step.on === null ? null : new Set(step.on), targets, turn: { next: 0 } };
 }
 
-function compileTarget(config: ChainTargetConfig, parts: PlanParts, longContext: boolean): PlanTarget | null {
-  const isLong = longContext && !config.model.endsWith(LONG_CONTEXT_SUFFIX);
-  const target = parts.models.resolve(isLong ? config.model + LONG_CONTEXT_SUFFIX : config.model);
+function compileTarget(config: ChainTargetConfig, parts: CompileParts, longContext: boolean): PlanTarget | null {
+  const { model } = config;
+  const target = parts.models.resolve(longContext ? withLongContext(splitLongContext(model).name) : model);
   if (target === null) return null;
   const { timeouts } = target.provider;
   return planTarget(target, parts, {
     weight: config.weight,
     firstByteMs: config.timeoutMs ?? timeouts.firstByteMs,
     idleMs: config.idleMs ?? timeouts.idleMs,
-    isPassing: false,
+    stateOf: 'stateOf',
   });
 }
 
-function directStep(target: Target, parts: PlanParts): PlanStep {
+function directStep(target: Target, parts: CompileParts, stateOf: StateOf): PlanStep {
   const { firstByteMs, idleMs } = target.provider.timeouts;
   return {
     strategy: 'weighted',
     on: null,
-    targets: [planTarget(target, parts, { weight: 1, firstByteMs, idleMs, isPassing: true })],
+    targets: [planTarget(target, parts, { weight: 1, firstByteMs, idleMs, stateOf })],
     turn: { next: 0 },
   };
 }
 
+/** Whose a target is: the chain's, or a caller named it, with a chain behind it or without. */
+type StateOf = keyof PlanParts['health'];
+
 function planTarget(
   target: Target,
-  { models, health, costOf }: PlanParts,
-  given: Pick<PlanTarget, 'weight' | 'firstByteMs' | 'idleMs'> & { readonly isPassing: boolean },
+  { models, health, costOf, orgId }: CompileParts,
+  given: Pick<PlanTarget, 'weight' | 'firstByteMs' | 'idleMs'> & { readonly stateOf: StateOf },
 ): PlanTarget {
   const id = `${target.provider.name}/${target.model}`;
-  const { isPassing, ...limits } = given;
+  const { stateOf, ...limits } = given;
   return {
     id,
     target,
     ...limits,
-    costNanos: costOf(target.provider, target.model),
+    costNanos: () => costOf(orgId, target.provider, target.model),
     contextTokens: contextOf(models, target, id),
-    state: isPassing ? health.passingStateOf(id) : health.stateOf(id),
+    state: health[stateOf](id),
   };
 }
 

@@ -20,6 +20,11 @@ export interface FailureRule {
  */
 export const ERROR_MATRIX = {
   rate_limit: { met: '429', action: 'retry', blame: 'busy' },
+  request_too_large: {
+    met: '402, 413 or 429: this one request is larger than what the account may use at once',
+    action: 'next',
+    blame: 'none',
+  },
   quota: { met: '402, or 429 that says the account is used up', action: 'next', blame: 'unusable' },
   request_timeout: { met: '408', action: 'retry', blame: 'fault' },
   server_error: { met: '5xx that is not below', action: 'retry', blame: 'fault' },
@@ -36,13 +41,26 @@ export const ERROR_MATRIX = {
   cut: { met: 'the answer breaks off before its first content', action: 'retry', blame: 'fault' },
   late_stall: { met: 'the answer stops after content', action: 'give', blame: 'fault' },
   late_cut: { met: 'the answer breaks off after content', action: 'give', blame: 'fault' },
-  auth: { met: '401, 403 about the credential of the gateway', action: 'next', blame: 'unusable' },
-  unknown_model: { met: '404: no such model or deployment', action: 'next', blame: 'unusable' },
-  invalid_request: { met: '400, 413, 422 and other 4xx', action: 'give', blame: 'none' },
+  auth: { met: '401, or 403 about the credential or account of the gateway', action: 'next', blame: 'unusable' },
+  unknown_model: { met: '403, 404, 410 about the model or deployment', action: 'next', blame: 'unusable' },
+  invalid_request: {
+    met: "400, 413, 422, other 4xx, and 403, 404, 410 about the caller's own file, container, prompt, stored answer …",
+    action: 'give',
+    blame: 'none',
+  },
   context_length: { met: '400: the context is too long', action: 'larger', blame: 'none' },
   content_refusal: { met: '400: refused for its content', action: 'give', blame: 'none' },
-  error_body: { met: '200 whose body is an error that tells nothing more', action: 'next', blame: 'fault' },
+  error_body: {
+    met: 'an error that tells nothing more, under 200, 403, 404 or 410',
+    action: 'next',
+    blame: 'fault',
+  },
   bad_answer: { met: 'wrong content type, no JSON, a redirect, a compressed answer', action: 'next', blame: 'fault' },
+  bad_output: {
+    met: 'the model wrote what cannot be used: arguments of a tool that are no JSON, `MALFORMED_FUNCTION_CALL`',
+    action: 'next',
+    blame: 'none',
+  },
   own_refusal: { met: 'a guardrail, budget or limit of the gateway', action: 'give', blame: 'none' },
   caller_left: { met: 'the caller has gone', action: 'give', blame: 'none' },
 } as const satisfies Record<FailureClass, FailureRule>;

@@ -8,7 +8,7 @@ describe('HealthBook', () => {
     const kept = book.stateOf('a/kept');
     const first = book.passingStateOf('a/0');
     for (let i = 1; i < 10_000; i++) book.passingStateOf(`a/${i}`);
-    expect([...book.states()].length).toBeLessThanOrEqual(1_025);
+    expect([...book.states()].length).toBeLessThanOrEqual(8_193);
     expect(book.stateOf('a/kept')).toBe(kept);
     expect(book.passingStateOf('a/kept')).toBe(kept);
     expect(book.passingStateOf('a/0')).not.toBe(first);
@@ -20,6 +20,24 @@ describe('HealthBook', () => {
     expect(book.stateOf('a/x')).toBe(before);
     expect(book.passingStateOf('a/x')).toBe(before);
     expect([...book.states()]).toEqual([before]);
+  });
+
+  it('RTE-3: what others tell of a target is heeded without keeping each name for ever', () => {
+    let tell: (change: SharedChange) => void = () => {};
+    const share: HealthShare = {
+      tell: async () => {},
+      openings: async () => [],
+      listen: (onChange) => {
+        tell = onChange;
+        return () => {};
+      },
+    };
+    const book = new HealthBook(new FakeClock());
+    void book.connect(share, () => {});
+    for (let i = 0; i < 10_000; i++) tell({ target: `a/${i}`, reason: 'auth', coolMs: 30_000 });
+    expect([...book.states()].length).toBeLessThanOrEqual(8_192);
+    expect(book.stateOf('a/9999').breaker).toBe('open');
+    book.disconnect();
   });
 
   it('beyond its bound a state is nobody else’s: it works, and is neither kept nor told', async () => {

@@ -4,8 +4,11 @@ import { TargetState, type StateListener } from './target-state.js';
 
 /** Targets of chains that are kept an eye on. */
 const MOST_TARGETS = 4096;
-/** Targets that were only called by themselves: callers choose their names, so the longest unused is forgotten. */
-const MOST_PASSING = 1024;
+/**
+ * Targets that callers named: the longest unused is forgotten. Twice as many as plans are remembered (`ChainIndex`), so that
+ * none that a plan holds is.
+ */
+const MOST_PASSING = 8192;
 const POLL_MS = 2_000;
 
 /** How what others told or what the store said could not be had; once per change, not per try. */
@@ -15,6 +18,8 @@ export type ShareListener = (isUp: boolean, error: unknown) => void;
 export class HealthBook {
   readonly #states = new Map<string, TargetState>();
   readonly #passing = new Map<string, TargetState>();
+  /** Those of the passing ones that have a chain behind them. */
+  readonly #heeded = new WeakSet<TargetState>();
   readonly #clock: Clock;
   #share: HealthShare | null = null;
   #observer: StateListener = () => {};
@@ -48,6 +53,16 @@ export class HealthBook {
       const [oldest] = this.#passing.keys();
       if (oldest !== undefined) this.#passing.delete(oldest);
     }
+    return state;
+  }
+
+  /**
+   * The state of a target that a caller named and that has a chain behind it: others heed it as they do those of chains, and it
+   * is forgotten like any that callers name.
+   */
+  attachedStateOf(target: string): TargetState {
+    const state = this.passingStateOf(target);
+    this.#heeded.add(state);
     return state;
   }
 
@@ -106,7 +121,7 @@ export class HealthBook {
 
   #adopt(change: SharedChange, isPolled = false): void {
     const nowMs = this.#clock.monotonic();
-    const state = this.stateOf(change.target);
+    const state = this.passingStateOf(change.target);
     if (change.coolMs === null) return state.adoptClosed(nowMs);
     // What the store said may be older than this process's finding that the target is well.
     const foundWell = state.breaker === 'closed' && state.sinceMs > 0 && nowMs - state.sinceMs < POLL_MS;
@@ -116,7 +131,7 @@ export class HealthBook {
   #tell(target: TargetState, coolMs: number | null): void {
     const share = this.#share;
     // Others heed breakers for their chains' sake; the store would fill with what callers name.
-    if (share === null || this.#states.get(target.id) !== target) return;
+    if (share === null || !(this.#heeded.has(target) || this.#states.get(target.id) === target)) return;
     const change: SharedChange =
       coolMs === null || target.reason === null
         ? { target: target.id, reason: null, coolMs: null }

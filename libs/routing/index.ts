@@ -6,7 +6,7 @@ export type { NominalCost, PlanParts } from './compile-chain.js';
 export { conversationKey } from './conversation-key.js';
 export { ERROR_MATRIX } from './error-matrix.js';
 export { failureOf, type Failure } from './failure.js';
-export { betaHeader, ModelIndex, type ModelCatalogue, type Target } from './model-index.js';
+export { betaHeader, ModelIndex, splitLongContext, type ModelCatalogue, type Target } from './model-index.js';
 export { refusalOf, routeHeaders } from './refusal.js';
 export { ResponseOwners } from './response-owners.js';
 export { retryAfterMs } from './retry-after.js';

@@ -21,6 +21,17 @@ export type ModelCatalogue = (
 ) => readonly { readonly id: string; readonly contextTokens: number | null }[];
 
 const LONG_CONTEXT_SUFFIX = '[1m]';
+
+/** A model or chain name as a caller writes it, without its `[1m]`, and whether it had one. */
+export function splitLongContext(written: string): { readonly name: string; readonly longContext: boolean } {
+  const longContext = written.endsWith(LONG_CONTEXT_SUFFIX);
+  return { name: longContext ? written.slice(0, -LONG_CONTEXT_SUFFIX.length) : written, longContext };
+}
+
+export function withLongContext(name: string): string {
+  return name + LONG_CONTEXT_SUFFIX;
+}
+
 const MEMO_LIMIT = 10_000;
 const MAX_NAME_LENGTH = 256;
 
@@ -67,8 +78,7 @@ export class ModelIndex {
   }
 
   #resolve(name: string): Target | null {
-    const longContext = name.endsWith(LONG_CONTEXT_SUFFIX);
-    const requested = longContext ? name.slice(0, -LONG_CONTEXT_SUFFIX.length) : name;
+    const { name: requested, longContext } = splitLongContext(name);
     const found = this.#lookUp(requested);
     if (found === null) return null;
     const { provider, model } = found;

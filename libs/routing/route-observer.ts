@@ -45,7 +45,6 @@ export interface DryRun {
   readonly errors: readonly SimulatedError[];
   readonly conversation: string | null;
   readonly pinned: string | null;
-  readonly callerCredential: boolean;
   /** Targets that are taken to cool down. */
   readonly cooling: readonly string[];
   /** `live`: what this process knows of its targets counts; `closed`: all are taken to be well but those that cool. */
@@ -98,8 +97,8 @@ export class RouteObserver {
     if (plan === null) {
       throw new AppError('not_found', { text: 'There is no chain and no model of that name.' });
     }
-    const { conversation: affinityKey, pinned, callerCredential } = dryRun;
-    const context = { affinityKey, pinned, callerCredential, canServe: null };
+    const { conversation: affinityKey, pinned } = dryRun;
+    const context = { affinityKey, pinned, isStream: true, canServe: null };
     return simulate(plan, context, dryRun.errors, seededRandom(dryRun.seed), startedMs);
   }
 

@@ -14,8 +14,8 @@ export interface PlanTarget {
   readonly firstByteMs: number;
   /** Between two chunks. */
   readonly idleMs: number;
-  /** Cost of a nominal call in nano-dollars, for comparison only; `null`: no price is known. */
-  readonly costNanos: number | null;
+  /** Cost of a nominal call at the prices of this moment in nano-dollars, for comparison only; `null`: no price is known. */
+  readonly costNanos: () => number | null;
   /** Context window; `null`: unknown. */
   readonly contextTokens: number | null;
   readonly state: TargetState;

@@ -12,10 +12,13 @@ export interface RouteContext {
   readonly startedMs: number;
   /** The conversation it belongs to (`conversationKey`); `null`: none, or the plan does not use it. */
   readonly affinityKey: string | null;
-  /** The only target that can serve it (`previous_response_id`), as `provider/model`; heeded when the plan has it. */
+  /**
+   * Who made the answer that the request goes on from (`previous_response_id`), as `provider/model`: only it serves the request;
+   * when the plan does not have it, the targets of its provider do, and without any of these it counts for nothing.
+   */
   readonly pinned: string | null;
-  /** The caller's own credential goes upstream (subscription login): that it is refused is the caller's affair. */
-  readonly callerCredential: boolean;
+  /** The latency of a stream is that to its first content, of others that to their end. */
+  readonly isStream: boolean;
   /** Whether a target can serve the call at all (operation, dialect); `null`: each can. */
   readonly canServe: ((target: PlanTarget) => boolean) | null;
 }
@@ -30,6 +33,8 @@ export interface Attempt {
   readonly startedMs: number;
   /** How long to wait for its first content: the target's limit or what is left of the deadline. */
   readonly firstByteMs: number;
+  /** The number of the probe of a half-open breaker that it is; 0: none. */
+  readonly probe: number;
   /** When its first content was passed on; `null`: not yet, or never. */
   contentAtMs: number | null;
   endedMs: number | null;
@@ -83,16 +88,14 @@ export class RouteRun {
   #needsLarger = false;
   #contentSent = false;
   #over = false;
-  readonly #pinned: string | null;
+  readonly #mayServe: ((target: PlanTarget) => boolean) | null;
 
   constructor(
     readonly plan: RoutePlan,
     readonly context: RouteContext,
     private readonly parts: RunParts,
   ) {
-    const { pinned } = context;
-    this.#pinned =
-      pinned !== null && plan.steps.some((step) => step.targets.some((one) => one.id === pinned)) ? pinned : null;
+    this.#mayServe = context.pinned === null ? null : pinTo(plan, context.pinned);
   }
 
   /** The attempt to make now; `null` when none is left: the caller gets the last failure, or `refusalOf(run)` without one. */
@@ -110,13 +113,13 @@ export class RouteRun {
       return null;
     }
     const { target } = chosen;
-    target.state.begin(nowMs);
     const attempt: Attempt = {
       number: attempts.length + 1,
       target,
       step: chosen.step,
       startedMs: nowMs,
       firstByteMs: Math.max(1, Math.min(target.firstByteMs, leftMs)),
+      probe: target.state.begin(nowMs),
       contentAtMs: null,
       endedMs: null,
       failure: null,
@@ -143,13 +146,16 @@ export class RouteRun {
     if (attempt === null || attempt.contentAtMs !== null) return;
     attempt.contentAtMs = nowMs;
     this.#contentSent = true;
-    attempt.target.state.good(nowMs, nowMs - attempt.startedMs);
+    // A whole answer that is passed on before its end is a large one: how long that took says nothing.
+    attempt.target.state.good(nowMs, this.context.isStream ? nowMs - attempt.startedMs : null);
   }
 
   /** The attempt under way ended well. */
   succeeded(nowMs: number, usage: TokenUsage | null = null): Verdict {
     const attempt = this.#end(nowMs, usage);
-    if (attempt !== null && attempt.contentAtMs === null) attempt.target.state.good(nowMs, nowMs - attempt.startedMs);
+    if (attempt !== null && attempt.contentAtMs === null) {
+      attempt.target.state.good(nowMs, nowMs - attempt.startedMs, this.context.isStream);
+    }
     this.#over = true;
     return DONE;
   }
@@ -160,11 +166,8 @@ export class RouteRun {
     if (attempt === null || this.#over) return GIVE;
     attempt.failure = failure;
     this.#last = failure;
-    const isCallersCredential = failure.class === 'auth' && this.context.callerCredential;
-    if (isCallersCredential) attempt.target.state.good(nowMs, null);
-    else attempt.target.state.bad(nowMs, failure);
-    const action = isCallersCredential ? 'give' : this.#actionFor(failure);
-    const verdict = this.#decide(action, attempt, failure, nowMs);
+    attempt.target.state.bad(nowMs, failure, attempt.probe);
+    const verdict = this.#decide(this.#actionFor(failure), attempt, failure, nowMs);
     if (verdict.action === 'give') this.#over = true;
     return verdict;
   }
@@ -177,7 +180,7 @@ export class RouteRun {
     const attempt = this.#end(this.#current?.startedMs ?? 0, null);
     if (attempt === null) return;
     // Was it to be tried out, another call may do that.
-    attempt.target.state.bad(attempt.startedMs, failureOf('own_refusal'));
+    attempt.target.state.bad(attempt.startedMs, failureOf('own_refusal'), attempt.probe);
     this.attempts.pop();
     this.#spent = new Set(this.#spent).add(attempt.target);
   }
@@ -254,8 +257,9 @@ export class RouteRun {
       const current = steps[step] as PlanStep;
       const open = this.#openIn(current, nowMs);
       if (open.length === 0) continue;
-      const affinityKey = usesAffinity ? this.context.affinityKey : null;
-      const target = chooseTarget(current, open, { nowMs, affinityKey, ...this.parts });
+      const { affinityKey, isStream } = this.context;
+      const parts = { nowMs, isStream, affinityKey: usesAffinity ? affinityKey : null, ...this.parts };
+      const target = chooseTarget(current, open, parts);
       return { target, step };
     }
     return null;
@@ -269,11 +273,19 @@ export class RouteRun {
     const isMeant = on !== null && on.has('context_length');
     const isFree = (one: PlanTarget): boolean =>
       !this.#spent.has(one) &&
-      (this.#pinned === null || one.id === this.#pinned) &&
+      (this.#mayServe?.(one) ?? true) &&
       (!this.#needsLarger || isMeant || (one.contextTokens ?? 0) > (this.#moreTokensThan ?? 0)) &&
       (this.context.canServe?.(one) ?? true) &&
       (!this.plan.heedsBreakers || one.state.mayTry(nowMs));
     // Nearly always all of them: then nothing is copied.
     return targets.every(isFree) ? targets : targets.filter(isFree);
   }
+}
+
+/** Which targets of a plan know an answer of `maker`; `null` when none of them can. */
+function pinTo({ steps }: RoutePlan, maker: string): ((target: PlanTarget) => boolean) | null {
+  const provider = maker.slice(0, maker.indexOf('/'));
+  const isMaker = (one: PlanTarget): boolean => one.id === maker;
+  const isOfProvider = (one: PlanTarget): boolean => one.target.provider.name === provider;
+  return [isMaker, isOfProvider].find((test) => steps.some((step) => step.targets.some(test))) ?? null;
 }

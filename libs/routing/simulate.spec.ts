@@ -24,7 +24,8 @@ describe('simulate', () => {
       outcome: 'served',
     });
     expect(path([])).toMatchObject({ ids: ['a/small done'], outcome: 'served' });
-    expect(path([404])).toMatchObject({ ids: ['a/small unknown_model', 'b/small done'] });
+    expect(path([404])).toMatchObject({ ids: ['a/small error_body', 'b/small done'] });
+    expect(path(['unknown_model'])).toMatchObject({ ids: ['a/small unknown_model', 'b/small done'] });
     expect(path([400])).toMatchObject({ ids: ['a/small invalid_request'], outcome: 'failed' });
     expect(path([500, 500, 500, 500])).toMatchObject({ outcome: 'failed' });
   });

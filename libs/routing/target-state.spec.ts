@@ -83,13 +83,33 @@ describe('TargetState', () => {
     const { state, fail } = rig();
     fail(5, 1_000);
     expect(state.mayTry(11_000)).toBe(true);
-    state.begin(11_000);
-    state.bad(11_010, failureOf('caller_left'));
+    const probe = state.begin(11_000);
+    state.bad(11_010, failureOf('caller_left'), probe);
     state.end();
     expect([state.breaker, state.mayTry(11_010)]).toEqual(['half_open', true]);
     state.begin(11_010);
     state.bad(11_020, { class: 'invalid_request', status: 400, retryAfterMs: null });
     expect(state.breaker).toBe('closed');
+  });
+
+  it('RTE-3: a call that leaves, and was no probe, does not let a second one in beside the probe', () => {
+    const { state, fail } = rig();
+    const before = state.begin(900);
+    fail(5, 1_000);
+    expect(state.mayTry(11_000)).toBe(true);
+    const probe = state.begin(11_000);
+    const alone = state.begin(11_001); // a model by itself is called all the same
+    for (const other of [before, alone]) state.bad(11_010, failureOf('caller_left'), other);
+    expect([before, alone, state.breaker, state.mayTry(11_010)]).toEqual([0, 0, 'half_open', false]);
+    state.bad(11_020, failureOf('caller_left'), probe);
+    expect(state.mayTry(11_020)).toBe(true);
+  });
+
+  it('RTE-3: the latency of whole answers is apart from that to the first content of streams', () => {
+    const { state } = rig();
+    state.good(1_000, 100, true);
+    state.good(1_000, 9_000, false);
+    expect([state.latencyMs, state.expectedMs(1_000, true), state.expectedMs(1_000, false)]).toEqual([100, 100, 9_000]);
   });
 
   it('a probe without a verdict keeps others away for two minutes only', () => {

@@ -1,6 +1,7 @@
 import type { FailureClass } from '#libs/platform/config.js';
 import { ERROR_MATRIX } from './error-matrix.js';
 import type { Failure } from './failure.js';
+import { MovingAverage } from './moving-average.js';
 
 export type BreakerState = 'closed' | 'open' | 'half_open';
 
@@ -15,9 +16,6 @@ const UNUSABLE_COOL_MS = 30_000;
 const MOST_COOL_MS = 300_000;
 /** A probe that has no verdict after this long no longer keeps others from trying. */
 const PROBE_MS = 120_000;
-/** Weight of the past in the latency, and how fast an old figure fades so that a slow target is tried again. */
-const EWMA_MS = 30_000;
-const FADE_MS = 60_000;
 
 /** Told of every opening and closing that this process decided itself. */
 export type StateListener = (target: TargetState, coolMs: number | null) => void;
@@ -36,9 +34,12 @@ export class TargetState {
   reason: FailureClass | null = null;
   /** Attempts under way. */
   inFlight = 0;
-  #latencyMs = 0;
-  #latencyAtMs = 0;
+  /** To the first content of streams, and to the end of whole answers: neither says anything about the other. */
+  readonly #firstContentMs = new MovingAverage();
+  readonly #wholeMs = new MovingAverage();
   #openings = 0;
+  /** The number of the latest probe, and until when it keeps others away. */
+  #probe = 0;
   #probeUntilMs = 0;
   #windowAtMs = 0;
   #good = 0;
@@ -66,28 +67,33 @@ export class TargetState {
     this.#probeUntilMs = 0;
   }
 
-  /** An attempt begins. Each ends in exactly one `end`. */
-  begin(nowMs: number): void {
+  /** An attempt begins. Each ends in exactly one `end`. @returns the number of the probe it is, 0 when it is none */
+  begin(nowMs: number): number {
     this.inFlight++;
-    if (this.breaker === 'half_open') this.#probeUntilMs = nowMs + PROBE_MS;
+    if (this.breaker !== 'half_open' || this.#probeUntilMs > nowMs) return 0;
+    this.#probeUntilMs = nowMs + PROBE_MS;
+    return ++this.#probe;
   }
 
   end(): void {
     if (this.inFlight > 0) this.inFlight--;
   }
 
-  /** The target answered as it should; `latencyMs` to its first content, `null` when that says nothing of its speed. */
-  good(nowMs: number, latencyMs: number | null): void {
+  /**
+   * The target answered as it should. `tookMs`: to the first content of a stream or the end of a whole answer; `null` when it
+   * says nothing of its speed.
+   */
+  good(nowMs: number, tookMs: number | null, isStream = true): void {
     this.#roll(nowMs);
     this.#good++;
-    if (latencyMs !== null) this.#learn(nowMs, latencyMs);
+    if (tookMs !== null) (isStream ? this.#firstContentMs : this.#wholeMs).add(nowMs, tookMs);
     this.#mend(nowMs);
   }
 
-  /** An attempt failed; who is to blame stands in the error matrix. */
-  bad(nowMs: number, failure: Failure): void {
+  /** An attempt failed; who is to blame stands in the error matrix. `probe`: what `begin` returned. */
+  bad(nowMs: number, failure: Failure, probe = 0): void {
     const { blame } = ERROR_MATRIX[failure.class];
-    if (blame === 'none') return this.#unblamed(nowMs, failure.status);
+    if (blame === 'none') return this.#unblamed(nowMs, failure.status, probe);
     this.#roll(nowMs);
     this.#bad++;
     const wasTried = this.breaker === 'half_open';
@@ -124,22 +130,24 @@ export class TargetState {
     return { errorRate: calls === 0 ? 0 : bad / calls, calls };
   }
 
-  /** Moving average of the time to the first content, in ms; `null` before the first answer. */
+  /** Moving average of the time to the first content of streams, in ms; `null` before the first. */
   get latencyMs(): number | null {
-    return this.#latencyAtMs === 0 ? null : this.#latencyMs;
+    return this.#firstContentMs.value;
   }
 
   /** What a call there is expected to take, for comparison: the faded average, worse where there is a queue or errors. */
-  expectedMs(nowMs: number): number {
-    if (this.#latencyAtMs === 0) return 0;
-    const faded = this.#latencyMs * Math.exp(-Math.max(0, nowMs - this.#latencyAtMs) / FADE_MS);
+  expectedMs(nowMs: number, isStream = true): number {
+    const faded = (isStream ? this.#firstContentMs : this.#wholeMs).faded(nowMs);
     return faded * (1 + this.inFlight) * (1 + 4 * this.recent(nowMs).errorRate);
   }
 
-  /** A mistake of the caller is an answer all the same: the target is well. One that left, or a refusal of ours, is none. */
-  #unblamed(nowMs: number, status: number | null): void {
-    if (status === null) this.#probeUntilMs = 0;
-    else this.#mend(nowMs);
+  /**
+   * A mistake of the caller is an answer all the same: the target is well. One that left, or a refusal of ours, is none: was it
+   * the probe, another call may be.
+   */
+  #unblamed(nowMs: number, status: number | null, probe: number): void {
+    if (status !== null) this.#mend(nowMs);
+    else if (probe !== 0 && probe === this.#probe) this.#probeUntilMs = 0;
   }
 
   #mend(nowMs: number): void {
@@ -177,16 +185,6 @@ export class TargetState {
   #become(state: BreakerState, nowMs: number): void {
     this.breaker = state;
     this.sinceMs = nowMs;
-  }
-
-  #learn(nowMs: number, latencyMs: number): void {
-    if (this.#latencyAtMs === 0) this.#latencyMs = latencyMs;
-    else {
-      // Answers that come in a burst weigh a quarter at least: a change is seen after a few.
-      const past = Math.min(0.75, Math.exp(-Math.max(0, nowMs - this.#latencyAtMs) / EWMA_MS));
-      this.#latencyMs = past * this.#latencyMs + (1 - past) * latencyMs;
-    }
-    this.#latencyAtMs = Math.max(nowMs, 1);
   }
 
   #roll(nowMs: number): void {

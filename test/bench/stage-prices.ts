@@ -154,7 +154,7 @@ const translatedStream = (
   })
   .stream();
 const plan = small.plan as RoutePlan;
-const context = { startedMs: 0, affinityKey: null, pinned: null, callerCredential: false, canServe: null };
+const context = { startedMs: 0, affinityKey: null, pinned: null, isStream: false, canServe: null };
 
 const STAGES: readonly (readonly [string, () => unknown])[] = [
   ['exchange (id, clock)', () => new Exchange(endpoint, small.request, small.response, small.received, plane.snapshot)],

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '#libs/platform/clock.js';
 import { createLogger } from '#libs/platform/logger.js';
-import { openRegistry, type AuditOrigin, type Registry } from '#libs/registry/index.js';
+import { openRegistry, RegistryState, type AuditOrigin, type Registry } from '#libs/registry/index.js';
 import { ChainIndex, failureOf, ResponseOwners } from '#libs/routing/index.js';
 import { connectPostgres, createRedis, migrate, redisReady } from '#libs/stores/index.js';
 import { startTestPostgres, startTestRedis, type TestPostgres, type TestRedis } from '#libs/stores/testing.js';
@@ -11,7 +11,7 @@ import { HealthBook } from '../../libs/routing/health-book.js';
 import type { HealthShare } from '../../libs/routing/health-share.js';
 import { RedisHealthShare } from '../../libs/routing/store/health-share.redis.js';
 import { RedisResponseStore } from '../../libs/routing/store/response-store.redis.js';
-import { models } from '../fakes/routing.js';
+import { chainOf, models } from '../fakes/routing.js';
 
 type Redis = ReturnType<typeof createRedis>;
 
@@ -89,6 +89,22 @@ describe('breakers shared through Redis', () => {
     const late = await process('late');
     expect([late.state.breaker, late.state.reason]).toEqual(['open', 'auth']);
     expect(late.state.openUntilMs - now()).toBeGreaterThan(20_000);
+  });
+
+  it('RTE-3: the model that a chain of a key stands behind is shared too, though no chain lists it', async () => {
+    const fileChains = [{ name: 'k', ...chainOf({ steps: [{ targets: [{ model: 'b/small' }] }] }) }];
+    const plans = await Promise.all(
+      ['one', 'other'].map(async (id) => {
+        const { book } = await process(id);
+        const sources = { registry: RegistryState.empty, fileChains, fileModels: [] };
+        const index = new ChainIndex(sources, { models, health: book, costOf: () => null });
+        return index.chainFor({ orgId: 'org_default', model: 'a/small', keyChain: 'k', teamChain: null });
+      }),
+    );
+    const [one, other] = plans.map((plan) => plan?.steps[0]?.targets[0]);
+    one?.state.bad(now(), { class: 'auth', status: 401, retryAfterMs: null });
+    await until('the other has heard of it', () => other?.state.breaker === 'open', 1_000);
+    expect([one?.id, other?.id, other?.state.reason]).toEqual(['a/small', 'a/small', 'auth']);
   });
 
   it('RTE-3: openings end by the clock of the store; what is over is taken out; nonsense is passed over', async () => {
@@ -189,6 +205,16 @@ describe('chains as registry documents', () => {
     await Promise.all([postgres.stop(), redis.stop()]);
   });
 
+  /** Has not heard yet of what the other replica does. */
+  const adminBefore = (at: number): ChainAdmin => {
+    const { writer, feed } = replicas[at] as Registry;
+    const before = feed.current();
+    return new ChainAdmin(
+      writer,
+      Object.assign(Object.create(feed) as typeof feed, { current: () => before }),
+      neighbours,
+    );
+  };
   const admin = (at: number): ChainAdmin => {
     const replica = replicas[at] as Registry;
     return new ChainAdmin(replica.writer, replica.feed, neighbours);
@@ -235,9 +261,10 @@ describe('chains as registry documents', () => {
     await until('both are at the other replica', () => ids(1, 'right') !== null);
     const ref = { orgId: 'org_default', expectedVersion: null };
     const to = (model: string) => ({ steps: [{ targets: [{ model }] }, { targets: [{ model: 'c/small' }] }] });
-    await Promise.allSettled([
-      admin(0).update({ ...ref, id: 'left' }, to('right'), false, origin),
-      admin(1).update({ ...ref, id: 'right' }, to('left'), false, origin),
+    const [one, other] = [adminBefore(0), adminBefore(1)];
+    await Promise.all([
+      one.update({ ...ref, id: 'left' }, to('right'), false, origin),
+      other.update({ ...ref, id: 'right' }, to('left'), false, origin),
     ]);
     await Promise.all(replicas.map(({ feed }) => feed.refresh()));
     for (const at of [0, 1]) {

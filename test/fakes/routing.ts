@@ -78,7 +78,7 @@ export function routingBench(
     {
       models,
       health: router.health,
-      costOf: (provider, model) => options.costs?.[`${provider.name}/${model}`] ?? null,
+      costOf: (_orgId, provider, model) => options.costs?.[`${provider.name}/${model}`] ?? null,
     },
   );
   return {
@@ -96,6 +96,6 @@ export function routingBench(
 export const PLAIN: Omit<RouteContext, 'startedMs'> = {
   affinityKey: null,
   pinned: null,
-  callerCredential: false,
+  isStream: true,
   canServe: null,
 };

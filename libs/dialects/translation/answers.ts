@@ -34,9 +34,12 @@ export function parseAnswer(text: string): Json {
 
 /** An answer whose arguments cannot be understood must not reach a program that would act on them. */
 export function badArguments(name: string): AppError {
-  return new AppError('upstream_invalid', {
-    text: `The model called "${name}" with arguments that are not a JSON object.`,
-  });
+  return badOutput(`The model called "${name}" with arguments that are not a JSON object.`);
+}
+
+/** The model failed to write what it wanted: the provider is well, and another answer may be. */
+export function badOutput(text: string): AppError {
+  return new AppError('upstream_bad_output', { text });
 }
 
 /** The id of an answer in a dialect that begins its ids with `prefix`; the provider's own stays recognisable. */

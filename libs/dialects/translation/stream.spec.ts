@@ -191,6 +191,17 @@ describe('LLM-8: a stream that breaks', () => {
     expect(stream.end()).toHaveLength(0);
   });
 
+  it.each(['openai/chat', 'openai/responses', 'anthropic/messages'] as const)(
+    'Gemini → %s: a call that the model could not write is its bad output, no failure of the provider',
+    (caller) => {
+      const [one] = golden('gemini/generate', 'streams').filter(({ name }) => name === 'a malformed call');
+      const stream = translation(caller, 'gemini/generate').stream();
+      const out = stream.push(encode('gemini/generate', one?.in as unknown[]));
+      expect(out?.toString()).toContain('Malformed function call');
+      expect(stream.failure?.code).toBe('upstream_bad_output');
+    },
+  );
+
   it('an event larger than the bound ends it', () => {
     const stream = translation('openai/chat', 'anthropic/messages').stream();
     const piece = Buffer.alloc(1024 * 1024, 'x');
@@ -208,7 +219,7 @@ describe('LLM-8: a stream that breaks', () => {
     const stream = translation('gemini/generate', 'openai/chat').stream();
     const out = stream.push(encode('openai/chat', [chunk({ tool_calls: [call] }), chunk({}, 'tool_calls')]))!;
     expect(out.toString()).not.toContain('functionCall');
-    expect(stream.failure?.code).toBe('upstream_invalid');
+    expect(stream.failure?.code).toBe('upstream_bad_output');
   });
 });
 

@@ -106,7 +106,7 @@ export interface Translation {
   readonly isStream: boolean;
   /** What could not be carried over and was left out: field names for `x-smartflow-dropped`. */
   readonly dropped: readonly string[];
-  /** The provider's whole answer in the caller's dialect. @throws AppError `upstream_invalid`, `upstream_failed` */
+  /** The provider's whole answer in the caller's dialect. @throws AppError `upstream_invalid`, `upstream_failed`, `upstream_bad_output` */
   answer(body: Buffer): Buffer;
   /** The provider's error body (any content type) in the caller's dialect. Never throws. */
   error(status: number, body: Buffer): { readonly status: number; readonly body: Buffer };

@@ -8,6 +8,7 @@ import { z } from 'zod';
 /** What can go wrong with one attempt. */
 export const FAILURE_CLASSES = [
   'rate_limit',
+  'request_too_large',
   'quota',
   'request_timeout',
   'server_error',
@@ -27,6 +28,7 @@ export const FAILURE_CLASSES = [
   'content_refusal',
   'error_body',
   'bad_answer',
+  'bad_output',
   'own_refusal',
   'caller_left',
 ] as const;

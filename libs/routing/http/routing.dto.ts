@@ -3,7 +3,6 @@ import { Type } from 'class-transformer';
 import {
   ArrayMaxSize,
   IsArray,
-  IsBoolean,
   IsIn,
   IsInt,
   IsObject,
@@ -67,11 +66,6 @@ export class SimulatedContextDto {
   @IsString()
   @MaxLength(400)
   pinned?: string;
-
-  @ApiPropertyOptional({ description: "the caller's own credential goes upstream", default: false })
-  @IsOptional()
-  @IsBoolean()
-  caller_credential?: boolean;
 
   @ApiPropertyOptional({ type: [String], description: 'targets that are taken to cool down' })
   @IsOptional()
@@ -246,7 +240,7 @@ export class TargetDto {
   @ApiProperty({ type: 'integer' })
   in_flight!: number;
 
-  @ApiProperty({ type: Number, nullable: true, description: 'moving average to the first content' })
+  @ApiProperty({ type: Number, nullable: true, description: 'moving average to the first content of streams' })
   latency_ms!: number | null;
 
   @ApiProperty({ type: [String] })

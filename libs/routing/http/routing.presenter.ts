@@ -17,7 +17,6 @@ export function toDryRun(orgId: string, dto: SimulateDto): DryRun {
     errors: dto.errors ?? [],
     conversation: context.conversation ?? null,
     pinned: context.pinned ?? null,
-    callerCredential: context.caller_credential ?? false,
     cooling: context.cooling ?? [],
     health: context.health ?? 'closed',
     seed: context.seed ?? 1,

@@ -50,6 +50,7 @@ beforeAll(async () => {
       to_busy: { steps: [{ targets: [{ model: 'busy' }] }, { targets: [{ model: 'second/well' }] }] },
       stored: { steps: [{ targets: [{ model: 'first/stored' }, { model: 'second/stored' }] }], affinity: 'none' },
       mixed: { steps: [{ targets: [{ model: 'first/mixed' }] }, { targets: [{ model: 'claude/claude-sonnet-5' }] }] },
+      odd: { steps: [{ targets: [{ model: 'first/odd' }] }, { targets: [{ model: 'second/well' }] }] },
       limited: { steps: [{ targets: [{ model: 'first/limited' }] }, { targets: [{ model: 'second/well' }] }] },
     },
   }));
@@ -229,6 +230,40 @@ describe('RTE-3: what goes with a chain', () => {
     expect(row).toMatchObject({ status: 499, error: 'client_gone', attempts: 1, costUsd: '0' });
     await new Promise((resolve) => setTimeout(resolve, 1600));
     expect(running.upstream.requests).toHaveLength(1);
+  });
+
+  it('mistakes of callers never count against a target: it serves the next one', async () => {
+    const mistakes = [
+      refuses(404, { message: "Item with id 'rs_1' not found.", type: 'invalid_request_error', param: 'input' }),
+      refuses(404, { message: 'File file_1 not found on container cntr_1.', type: 'invalid_request_error' }),
+      refuses(400, { message: "Invalid value: 'insufficient funds'", type: 'invalid_request_error' }),
+    ];
+    for (const [at, mistake] of [...mistakes, ...mistakes].entries()) {
+      running.upstream.respond({ path: '/second/v1/chat/completions' }, mistake, { times: 1 });
+      const refused = await client()
+        .chat.completions.create({ model: 'backup', messages })
+        .catch((error: unknown) => error);
+      expect([at, refused]).toEqual([at, expect.objectContaining({ status: at % 3 === 2 ? 400 : 404 })]);
+    }
+    const { text, headers } = await ask('backup');
+    expect([text, headers.get('x-smartflow-attempts')]).toEqual(['second', '1']);
+  });
+
+  it('what a model could not write is not held against its provider: the next target serves, the first stays in use', async () => {
+    const call = { id: 'call_1', type: 'function', function: { name: 'ping', arguments: '{"host":' } };
+    const message = { role: 'assistant', content: null, tool_calls: [call] };
+    const choices = [{ index: 0, message, finish_reason: 'tool_calls' }];
+    const usage = { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 };
+    const odd = json({ id: 'c', object: 'chat.completion', created: 1, model: 'm', choices, usage });
+    running.upstream.respond({ model: 'odd' }, odd);
+    const { url, key: apiKey } = running.product;
+    const anthropic = new Anthropic({ baseURL: `${url}/anthropic`, apiKey, maxRetries: 0 });
+    for (let turn = 0; turn < 6; turn++) {
+      const asked = anthropic.messages.create({ model: 'odd', max_tokens: 50, messages });
+      const { data, response } = await asked.withResponse();
+      expect([turn, data.content]).toMatchObject([turn, [{ text: 'second' }]]);
+      expect(response.headers.get('x-smartflow-attempts')).toBe('2');
+    }
   });
 
   it('callers that leave never count against a target: it serves the next one', async () => {

@@ -26,12 +26,12 @@ export function attempt(exchange: Exchange, reading: Reading, key: KeyRecord, pl
 }
 
 function contextOf(exchange: Exchange, key: KeyRecord, pinned: string | null): RouteContext {
-  const { plan, candidates, startedMs } = exchange;
+  const { plan, candidates, startedMs, stream } = exchange;
   return {
     startedMs,
     affinityKey: plan?.usesAffinity === true ? conversationKey(key.id, sessionOf(exchange), exchange.body) : null,
     pinned,
-    callerCredential: false,
+    isStream: stream,
     canServe: plan?.chain === null ? null : (one) => candidates.includes(one),
   };
 }

@@ -60,8 +60,8 @@ export class DataPlaneRunner {
   #config: CompiledConfig;
   #owners = OwnerIndex.empty;
   #chains: ChainIndex | null = null;
-  /** Asked when a plan is first used: by then there is a plane. */
-  readonly #costOf: NominalCost = (provider, model) => nominalCost(this)(provider, model);
+  /** Asked when a target is chosen: by then there is a plane. */
+  readonly #costOf: NominalCost = nominalCost(this);
   #toldUnusable = '';
   #unsubscribe: () => void;
 

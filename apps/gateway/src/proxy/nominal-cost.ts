@@ -1,6 +1,5 @@
 import type { TokenUsage } from '#libs/dialects/index.js';
 import { priceCall } from '#libs/pricing/index.js';
-import { DEFAULT_ORG_ID } from '#libs/registry/index.js';
 import type { NominalCost } from '#libs/routing/index.js';
 import type { DataPlaneRunner } from './data-plane-runner.js';
 
@@ -17,10 +16,11 @@ const NOMINAL: TokenUsage = {
   raw: '{}',
 };
 
-/** What a nominal call costs at today's prices; plans keep it until the next change of configuration. */
-export function nominalCost({ plane }: Pick<DataPlaneRunner, 'plane'>): NominalCost {
-  return (provider, model) => {
-    const overrides = plane.snapshot.priceOverrides.of(DEFAULT_ORG_ID);
+/** What a nominal call costs an organisation at the prices of this moment. */
+export function nominalCost(runner: Pick<DataPlaneRunner, 'plane'>): NominalCost {
+  return (orgId, provider, model) => {
+    const { plane } = runner;
+    const overrides = plane.snapshot.priceOverrides.of(orgId);
     const price = priceCall(plane.prices, { provider, model, usage: NOMINAL, atMs: Date.now(), overrides });
     return price.priceVersion === null ? null : price.costNanos;
   };

@@ -1,11 +1,9 @@
 import type { KeyRecord } from '#libs/keys-budgets/index.js';
 import { AppError } from '#libs/platform/errors.js';
-import type { PlanTarget, RoutePlan, Target } from '#libs/routing/index.js';
+import { splitLongContext, type PlanTarget, type RoutePlan, type Target } from '#libs/routing/index.js';
 import { mayUse } from './authorize.js';
 import type { Exchange } from './exchange.js';
 import { wayTo } from './way.js';
-
-const LONG_CONTEXT_SUFFIX = /\[1m\]$/;
 
 /**
  * Stage 4: which targets may serve the call, whether the key may use them, and which of them can be spoken to. A model that
@@ -37,7 +35,7 @@ export function planOf({ snapshot }: Exchange, key: KeyRecord, model: string): R
   const plan = snapshot.chains.chainFor({ orgId, model, keyChain, teamChain });
   if (plan === null) return null;
   const target = snapshot.models.resolve(model);
-  const isAllowed = target === null ? key.mayUseModel(model.replace(LONG_CONTEXT_SUFFIX, '')) : mayUse(key, target);
+  const isAllowed = target === null ? key.mayUseModel(splitLongContext(model).name) : mayUse(key, target);
   return isAllowed ? plan : null;
 }
 

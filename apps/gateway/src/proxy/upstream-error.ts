@@ -37,6 +37,8 @@ export function classOfFailure(error: AppError, { hasStatus, hasContent, abortRe
       return 'own_refusal';
     case 'upstream_credentials':
       return 'auth';
+    case 'upstream_bad_output':
+      return 'bad_output';
     case 'upstream_failed':
       return hasContent ? 'late_cut' : 'error_body';
     case 'upstream_invalid':

@@ -79,7 +79,7 @@ export function wholeMessageUsage(usage: Usage): Json {
   };
 }
 
-/** A whole message. @throws AppError `upstream_invalid` when a call's arguments are no JSON object */
+/** A whole message. @throws AppError `upstream_bad_output` when a call's arguments are no JSON object */
 export function writeMessageAnswer(answer: Answer, context: ReplyContext): Json {
   const content: Json[] = [];
   answer.parts.forEach((part) => appendBlocks(content, part, answer, context));

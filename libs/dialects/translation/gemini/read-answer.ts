@@ -1,5 +1,5 @@
-import { count, nested, objectsOf, stringOf } from '../answers.js';
-import type { Answer, AnswerPart, Fault, FinishReason, Usage } from '../answer-model.js';
+import { badOutput, count, nested, objectsOf, stringOf } from '../answers.js';
+import type { Answer, AnswerPart, FinishReason, Usage } from '../answer-model.js';
 import { readSignature, type Signature } from '../signatures.js';
 import type { Json } from '../request-model.js';
 
@@ -16,16 +16,11 @@ const FAILED: ReadonlySet<string> = new Set([
   'MALFORMED_RESPONSE',
 ]);
 
-/** `null`: the model failed, see `failureOf`. Every other reason is one of Google's filters. */
-export function finishOfCandidate(reason: string, hasCalls: boolean): FinishReason | null {
-  if (FAILED.has(reason)) return null;
+/** What is none of the known reasons is one of Google's filters. @throws AppError `upstream_bad_output` when the model failed */
+export function finishOfCandidate(candidate: Json, reason: string, hasCalls: boolean): FinishReason {
+  if (FAILED.has(reason)) throw badOutput(stringOf(candidate.finishMessage) ?? `The model ended with ${reason}.`);
   const read = REASONS[reason] ?? 'content_filter';
   return read === 'stop' && hasCalls ? 'tool_calls' : read;
-}
-
-export function failureOf(candidate: Json): Fault {
-  const message = stringOf(candidate.finishMessage) ?? `The model ended with ${String(candidate.finishReason)}.`;
-  return { kind: 'server', message, code: null, param: null };
 }
 
 /** The prompt holds the cached tokens; thoughts and tool prompts come on top of the other counts. */
@@ -52,16 +47,15 @@ export function headOf(body: Json): Answer['head'] {
   return { id: stringOf(body.responseId), model: stringOf(body.modelVersion), createdAtSeconds: null };
 }
 
-/** A whole answer of generateContent, or the fault it ended with. */
-export function readGenerateAnswer(body: Json): Answer | Fault {
+/** A whole answer of generateContent. @throws AppError `upstream_bad_output` */
+export function readGenerateAnswer(body: Json): Answer {
   const candidate = nested(objectsOf(body.candidates)[0]);
   const parts = objectsOf(nested(candidate.content).parts).flatMap(readPart);
   const reason = stringOf(candidate.finishReason);
   // A blocked prompt has no candidate at all.
   const isBlocked = stringOf(nested(body.promptFeedback).blockReason) !== null && reason === null;
   const hasCalls = parts.some((part) => part.kind === 'call');
-  const finish = isBlocked ? 'content_filter' : finishOfCandidate(reason ?? 'STOP', hasCalls);
-  if (finish === null) return failureOf(candidate);
+  const finish = isBlocked ? 'content_filter' : finishOfCandidate(candidate, reason ?? 'STOP', hasCalls);
   return { head: headOf(body), parts, finish, stopSequence: null, usage: usageOfGemini(body.usageMetadata) };
 }
 

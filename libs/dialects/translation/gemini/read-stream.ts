@@ -3,7 +3,7 @@ import { isObject } from '../fields.js';
 import type { ReplySink } from '../answer-model.js';
 import { faultOf } from '../faults.js';
 import type { Json } from '../request-model.js';
-import { failureOf, finishOfCandidate, headOf, signatureOfPart, usageOfGemini } from './read-answer.js';
+import { finishOfCandidate, headOf, signatureOfPart, usageOfGemini } from './read-answer.js';
 
 /** A stream of generateContent answers (`alt=sse`). There is no last frame: a finish or block reason is the end. */
 export class GenerateStreamReader {
@@ -63,12 +63,7 @@ export class GenerateStreamReader {
     const reason = stringOf(candidate.finishReason);
     const isBlocked = reason === null && stringOf(nested(chunk.promptFeedback).blockReason) !== null;
     if ((reason === null && !isBlocked) || this.isFinished) return;
-    const finish = isBlocked ? 'content_filter' : finishOfCandidate(reason as string, this.hasCalls);
-    if (finish === null) {
-      this.isOver = true;
-      this.hasFailed = true;
-      return this.sink.fail(failureOf(candidate));
-    }
+    const finish = isBlocked ? 'content_filter' : finishOfCandidate(candidate, reason as string, this.hasCalls);
     this.isFinished = true;
     this.sink.finish(finish, null);
   }

@@ -33,7 +33,7 @@ export function signed(part: Json, signature: Signature | null): Json {
   return signature === null ? part : { ...part, thoughtSignature: writeSignature(signature, 'gemini') };
 }
 
-/** A function call as a part. @throws AppError `upstream_invalid` when its arguments are no JSON object */
+/** A function call as a part. @throws AppError `upstream_bad_output` when its arguments are no JSON object */
 export function callPart(
   call: { id: string | null; name: string; args: string; signature: Signature | null },
   fallbackId: string,
