@@ -3,7 +3,7 @@ import type { FileKeyConfig } from '#libs/platform/config.js';
 import { DEFAULT_ORG_ID, type RegistryDocument, type RegistryState } from '#libs/registry/index.js';
 import { digestOf, isWellFormed } from './credential.js';
 import type { ResolvedFileKey } from './file-key-secrets.js';
-import { compileGlobs, memoised, type Matcher } from './glob.js';
+import { compileGlobs, memoised, type Matcher } from '#libs/platform/glob.js';
 import { keyBody } from './key-document.js';
 import type { LimitScope } from './limits/limit-scope.js';
 import { OwnerIndex } from './owner-index.js';

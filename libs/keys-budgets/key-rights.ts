@@ -1,5 +1,5 @@
 import type { Role } from '#libs/http/index.js';
-import { compileGlobs } from './glob.js';
+import { compileGlobs } from '#libs/platform/glob.js';
 import type { Fault, KeySettings } from './key-settings.js';
 
 /**

@@ -1,6 +1,6 @@
 import { NO_LIMITS, type FileOwnerConfig, type LiveConfig } from '#libs/platform/config.js';
 import { DEFAULT_ORG_ID, RegistryState } from '#libs/registry/index.js';
-import { compileGlobs, memoised, type Matcher } from './glob.js';
+import { compileGlobs, memoised, type Matcher } from '#libs/platform/glob.js';
 import { OWNER_KINDS, orgBody, ownerBody, type OrgBody, type OwnerBody, type OwnerKind } from './owner-document.js';
 
 /** The part of the configuration that declares owners. */

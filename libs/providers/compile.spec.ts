@@ -46,6 +46,22 @@ const vertex: CloudSettings = {
   betas: [],
 };
 
+describe("OpenAI's two APIs", () => {
+  const local = { responsesOnly: ['deep-*'], chatOnly: ['*'] };
+  it.each<[string, Provider, boolean, boolean]>([
+    ['gpt-5.5', provider('openai', 'https://api.openai.com/v1'), true, true],
+    ['gpt-5.1-codex-max', provider('openai', 'https://api.openai.com/v1'), false, true],
+    ['o3-pro-2025-06-10', provider('openai', 'https://api.openai.com/v1'), false, true],
+    ['gpt-5-search-api', provider('openai', 'https://api.openai.com/v1'), true, false],
+    ['gpt-5-codex', provider('azure-openai', 'https://r.openai.azure.com', azure()), false, true],
+    ['gpt-5-codex', provider('openai-compatible', 'https://x.example/v1'), true, true],
+    ['qwen', provider('openai-compatible', 'https://x.example/v1', undefined, local), true, false],
+    ['deep-1', provider('openai-compatible', 'https://x.example/v1', undefined, local), false, true],
+  ])('LLM-7: %s', (model, { has }, chat, responses) => {
+    expect([has('chat', model), has('responses', model), has('embeddings', model)]).toEqual([chat, responses, true]);
+  });
+});
+
 describe('paths', () => {
   const dated = { apiVersion: '2025-04-01-preview' };
   it.each([

@@ -2,6 +2,7 @@ import type { DialectName } from '#libs/dialects/index.js';
 import type { ProviderConfig } from '#libs/platform/config.js';
 import { CredentialCache } from './credential-cache.js';
 import type { Credential } from './credential.js';
+import { openAiApis } from './openai-apis.js';
 import type { Provider } from './provider.js';
 import { SHAPES } from './shapes.js';
 
@@ -76,6 +77,7 @@ export function compileProvider(
     type: config.type,
     dialects,
     speaks: (dialect, model) => dialects.has(dialect) && (shape.speaks?.(dialect, model) ?? true),
+    has: openAiApis(config),
     baseUrl,
     origin: url.origin,
     timeouts: config.timeouts,

@@ -11,6 +11,8 @@ export interface Provider {
   readonly dialects: ReadonlySet<DialectName>;
   /** Whether a model of this provider is reached in a dialect. */
   speaks(dialect: DialectName, model: string): boolean;
+  /** Whether a model has an operation of its dialect; asked for what has a path. */
+  has(operation: Operation, model: string): boolean;
   /** As configured, or the type's own; prices are told from it where the type says too little. */
   readonly baseUrl: string;
   /** Scheme, host and port. */

@@ -13,18 +13,22 @@ const bodies = new Map<string, Buffer>();
 const heldStreams: Caller[] = [];
 let prepared: LoadRun | null = null;
 
-function body(bytes: number, stream: boolean): Buffer {
-  const name = `${bytes} ${stream}`;
+function body({ bodyBytes, stream, call }: RunSpec): Buffer {
+  const name = `${bodyBytes} ${stream} ${call}`;
   let found = bodies.get(name);
-  if (found === undefined) bodies.set(name, (found = chatBody(bytes, stream)));
+  if (found === undefined) bodies.set(name, (found = chatBody(bodyBytes, stream, call)));
   return found;
+}
+
+function answerFor({ stream, call }: RunSpec, id: string): string {
+  if (!stream) return 'json';
+  return `${call === 'from-claude' ? 'messages' : 'events'};${id}`;
 }
 
 async function prepare(spec: RunSpec): Promise<void> {
   prepared = new LoadRun({
     spec,
-    request: (id) =>
-      requestBytes(spec.port, spec.key, spec.stream ? `events;${id}` : 'json', body(spec.bodyBytes, spec.stream)),
+    request: (id) => requestBytes(spec.port, spec.key, answerFor(spec, id), body(spec), spec.call),
     onPiece: (id) => upstream.advance(id),
     piecesPerAnswer: upstream.pieces,
   });
@@ -42,7 +46,7 @@ async function hold(spec: RunSpec, count: number): Promise<void> {
 function holdOne(spec: RunSpec): Promise<void> {
   return new Promise((resolve, reject) => {
     const id = `h${heldStreams.length}`;
-    const request = requestBytes(spec.port, spec.key, `idle;${id}`, body(spec.bodyBytes, true));
+    const request = requestBytes(spec.port, spec.key, `idle;${id}`, body({ ...spec, stream: true }));
     const events = {
       onAnswer: () => reject(new Error('a stream that should stay open has ended')),
       onPiece: () => resolve(),

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import type { Call } from './payloads.js';
 
 /** One window of load on one row. */
 export interface RunSpec {
@@ -6,6 +7,7 @@ export interface RunSpec {
   readonly key: string;
   readonly bodyBytes: number;
   readonly stream: boolean;
+  readonly call: Call;
   readonly callers: number;
   readonly windowMs: number;
   /** Ends the window early after so many answers; 0: never. */

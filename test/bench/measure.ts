@@ -1,4 +1,5 @@
 import type { Ends, RunResult, RunSpec } from './ends.js';
+import type { Call } from './payloads.js';
 import { cpuMs, waitedMs } from './process-cost.js';
 import type { Row, RowName } from './rows.js';
 
@@ -8,6 +9,8 @@ export interface Load {
   readonly bodyBytes: number;
   readonly stream: boolean;
   readonly callers: number;
+  /** Default `chat`. */
+  readonly call?: Call;
 }
 
 /** How much later than planned a window may end. */
@@ -75,6 +78,7 @@ export function specOf(
     key: row.key,
     bodyBytes: load.bodyBytes,
     stream: load.stream,
+    call: load.call ?? 'chat',
     callers: load.callers,
     windowMs: limit.windowMs,
     maxAnswers: limit.maxAnswers ?? 0,
@@ -114,7 +118,7 @@ async function measureInPeace(ends: Ends, row: Row, load: Load, limit: { readonl
 /** One sample per turn, by load and row. */
 export type Samples = Map<string, Map<RowName, Sample[]>>;
 
-/** Windows going round over loads and rows; every turn begins with another row. */
+/** Windows going round over loads and rows, there and back; every turn begins with another row. */
 export async function takeTurns(
   ends: Ends,
   plan: Plan,
@@ -124,7 +128,7 @@ export async function takeTurns(
     plan.map(({ load, rows }) => [load.name, new Map(rows.map(({ name }): [RowName, Sample[]] => [name, []]))]),
   );
   for (let turn = 0; turn < options.turns; turn++) {
-    for (const { load, rows } of plan) {
+    for (const { load, rows } of turn % 2 === 0 ? plan : plan.toReversed()) {
       for (let i = 0; i < rows.length; i++) {
         const row = rows[(turn + i) % rows.length] as Row;
         samples
@@ -146,7 +150,7 @@ export function median(values: readonly number[]): number {
     : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
 }
 
-/** Median of the ratios of two rows, each taken within one turn. */
+/** Median of the ratios of two rows or loads, each taken within one turn. */
 export function ratio(of: readonly Sample[], to: readonly Sample[]): number {
   return median(of.map((sample, turn) => sample.cpuMicros / (to[turn] as Sample).cpuMicros));
 }

@@ -7,6 +7,22 @@ const PARAGRAPH =
   'Numbers such as 3.14159 and code like `if (a < b) { return x[0]; }` are part of every prompt as well. ';
 
 export const BENCH_MODEL = 'bench-model';
+/** Leads to the same target, with a chain of a second one behind it. */
+export const CHAIN_MODEL = 'bench-chain';
+/** Of an upstream that speaks Anthropic's dialect. */
+export const CLAUDE_MODEL = 'bench-claude/bench-model';
+
+/**
+ * How callers ask and what the upstream speaks. `chat`: OpenAI's chat both. `chain`: the same through a chain. `to-chat`: an
+ * Anthropic caller, `from-claude`: an OpenAI caller of an Anthropic upstream; both are translated.
+ */
+export type Call = 'chat' | 'chain' | 'to-chat' | 'from-claude';
+const MODELS: Readonly<Record<Call, string>> = {
+  chat: BENCH_MODEL,
+  chain: CHAIN_MODEL,
+  'to-chat': BENCH_MODEL,
+  'from-claude': CLAUDE_MODEL,
+};
 
 function tool(index: number): object {
   return {
@@ -28,18 +44,20 @@ function tool(index: number): object {
   };
 }
 
-/** A chat request of about `bytes` bytes: a conversation, from 10 KB on with a tenth of its size in tools. */
-export function chatBody(bytes: number, stream: boolean): Buffer {
+/** A request of about `bytes` bytes: a conversation, from 10 KB on with a tenth of its size in (OpenAI's) tools. */
+export function chatBody(bytes: number, stream: boolean, call: Call = 'chat'): Buffer {
   const tools = bytes < 10_000 ? [] : Array.from({ length: Math.ceil(bytes / 10 / 440) }, (_, index) => tool(index));
-  const messages = [{ role: 'system', content: 'You are a careful assistant. Answer briefly.' }];
+  const system = 'You are a careful assistant. Answer briefly.';
+  const messages: { role: string; content: string }[] = [];
+  const isMessages = call === 'to-chat';
   const render = (): Buffer =>
     Buffer.from(
       JSON.stringify({
-        model: BENCH_MODEL,
-        messages,
+        model: MODELS[call],
+        ...(isMessages ? { system, messages } : { messages: [{ role: 'system', content: system }, ...messages] }),
         temperature: 0.2,
         max_tokens: 512,
-        user: 'user-1',
+        ...(isMessages ? { metadata: { user_id: 'user-1' } } : { user: 'user-1' }),
         ...(stream ? { stream } : {}),
         ...(tools.length > 0 ? { tools } : {}),
       }),
@@ -151,6 +169,29 @@ export function streamAnswer(): StreamPieces {
   };
 }
 
+/** The same stream in Anthropic's dialect. */
+export function messagesStreamAnswer(): StreamPieces {
+  const named = (type: string, fields: object): string =>
+    `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`;
+  const usage = { input_tokens: 84, cache_read_input_tokens: 128, cache_creation_input_tokens: 0, output_tokens: 1 };
+  const message = { id: 'msg_bench', type: 'message', role: 'assistant', model: BENCH_MODEL, content: [], usage };
+  const start =
+    named('message_start', { message: { ...message, stop_reason: null, stop_sequence: null } }) +
+    named('content_block_start', { index: 0, content_block: { type: 'text', text: '' } });
+  const pieces = Array.from({ length: CONTENT_CHUNKS }, (_, index) => {
+    const delta = { type: 'text_delta', text: `часть ${index} of the answer ` };
+    return coded((index === 0 ? start : '') + named('content_block_delta', { index: 0, delta }));
+  });
+  const end =
+    named('content_block_stop', { index: 0 }) +
+    named('message_delta', {
+      delta: { stop_reason: 'end_turn', stop_sequence: null },
+      usage: { ...usage, output_tokens: 174 },
+    }) +
+    named('message_stop', {});
+  return { head: streamAnswer().head, pieces: [...pieces, `${coded(end)}0\r\n\r\n`].map((text) => Buffer.from(text)) };
+}
+
 /** Headers as the official JavaScript SDK sends them. */
 const SDK_HEADERS = [
   'accept: application/json',
@@ -168,12 +209,13 @@ const SDK_HEADERS = [
 ];
 
 /** One whole request as bytes. `answer` tells the fake upstream what to do (see upstream.ts). */
-export function requestBytes(port: number, key: string, answer: string, body: Buffer): Buffer {
+export function requestBytes(port: number, key: string, answer: string, body: Buffer, call: Call = 'chat'): Buffer {
   const lines = [
-    'POST /v1/chat/completions HTTP/1.1',
+    `POST ${call === 'to-chat' ? '/anthropic/v1/messages' : '/v1/chat/completions'} HTTP/1.1`,
     `host: 127.0.0.1:${port}`,
     `authorization: Bearer ${key}`,
     ...SDK_HEADERS,
+    ...(call === 'to-chat' ? ['anthropic-version: 2023-06-01'] : []),
     `x-bench-answer: ${answer}`,
     `content-length: ${body.length}`,
     '',

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import os from 'node:os';
 import { recordedChildren, startProduct } from '../e2e/harness.js';
 import { processesNaming } from '../e2e/processes.js';
-import { BENCH_MODEL } from './payloads.js';
+import { BENCH_MODEL, CHAIN_MODEL, CLAUDE_MODEL } from './payloads.js';
 import { pin, PROXY_CORE } from './process-cost.js';
 import type { RowName, RowStarter } from './rows.js';
 
@@ -14,14 +14,14 @@ export interface ProductRowOptions {
   readonly silentStreams: boolean;
   /** What the key of the row is charged to; large enough never to end. Default: nothing. */
   readonly budgets?: 'one' | 'six' | 'six strict';
-  /** The model is the first step of a chain of two. */
-  readonly chain?: boolean;
 }
+
+const PRICE = { input: 1.25, output: 10, cached_input: 0.125 };
 
 /** The price makes each call go through the whole of pricing. */
 function config(
   upstreamPort: number,
-  { archive, silentStreams, budgets, chain = false }: ProductRowOptions,
+  { archive, silentStreams, budgets }: ProductRowOptions,
 ): Readonly<Record<string, unknown>> {
   return {
     ...(budgets === undefined ? {} : payers(budgets)),
@@ -29,6 +29,11 @@ function config(
     archive: { bodies: archive },
     log: { level: 'warn' },
     providers: {
+      'bench-claude': {
+        type: 'anthropic',
+        base_url: `http://127.0.0.1:${upstreamPort}`,
+        api_key: 'sk-bench-claude-key',
+      },
       bench: {
         type: 'openai-compatible',
         base_url: `http://127.0.0.1:${upstreamPort}/v1`,
@@ -36,9 +41,12 @@ function config(
         ...(silentStreams ? { timeouts: { idle_ms: HOUR_MS, total_ms: HOUR_MS } } : {}),
       },
     },
-    models: { [BENCH_MODEL]: { target: `bench/${BENCH_MODEL}`, ...(chain ? { chain: 'second' } : {}) } },
-    ...(chain ? { fallback_chains: { second: { steps: [{ targets: [{ model: 'bench/second' }] }] } } } : {}),
-    prices: { [`bench/${BENCH_MODEL}`]: { input: 1.25, output: 10, cached_input: 0.125 } },
+    models: {
+      [BENCH_MODEL]: { target: `bench/${BENCH_MODEL}` },
+      [CHAIN_MODEL]: { target: `bench/${BENCH_MODEL}`, chain: 'second' },
+    },
+    fallback_chains: { second: { steps: [{ targets: [{ model: 'bench/second' }] }] } },
+    prices: { [`bench/${BENCH_MODEL}`]: PRICE, [CLAUDE_MODEL]: PRICE },
   };
 }
 

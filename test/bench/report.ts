@@ -24,15 +24,24 @@ interface Line {
 }
 
 function ratioLine(name: string, load: string, of: RowName, to: RowName, goal: number | null): Line {
+  return betweenLine(name, [load, of], [load, to], goal);
+}
+
+/** The same of two loads on one process. */
+function loadsLine(name: string, of: string, to: string, goal: number | null): Line {
+  return betweenLine(name, [of, 'governed'], [to, 'governed'], goal);
+}
+
+type Measured = readonly [load: string, row: RowName];
+
+function betweenLine(name: string, of: Measured, to: Measured, goal: number | null): Line {
   return {
     name,
     goal,
     unit: '',
     of({ samples }) {
-      const rows = samples.get(load);
-      const a = rows?.get(of);
-      const b = rows?.get(to);
-      return a === undefined || b === undefined || a.length === 0 ? null : ratio(a, b);
+      const [a, b] = [of, to].map(([load, row]) => samples.get(load)?.get(row) ?? []);
+      return a === undefined || b === undefined || a.length === 0 || b.length === 0 ? null : ratio(a, b);
     },
   };
 }
@@ -74,9 +83,11 @@ const LINES: readonly Line[] = [
   ratioLine('features off ÷ bare relay, per stream chunk', 'sse', 'off', 'd', null),
   ratioLine('governed ÷ bare relay, per stream chunk', 'sse', 'governed', 'd', 1.15),
   ratioLine('governed with archive ÷ governed, per stream chunk', 'sse', 'archive', 'governed', null),
-  ratioLine('chain of two ÷ governed, 1 KB', '1KB', 'chain', 'governed', 1.05),
-  ratioLine('chain of two ÷ governed, 20 KB', '20KB', 'chain', 'governed', 1.05),
-  ratioLine('chain of two ÷ governed, per stream chunk', 'sse', 'chain', 'governed', 1.05),
+  loadsLine('chain of two, the first well ÷ direct call, 1 KB', '1KB-chain', '1KB', 1.05),
+  loadsLine('chain of two, the first well ÷ direct call, 20 KB', '20KB-chain', '20KB', 1.05),
+  loadsLine('chain of two, the first well ÷ direct call, per stream chunk', 'sse-chain', 'sse', 1.05),
+  loadsLine('translated ÷ same dialect, per stream chunk, Anthropic caller of OpenAI', 'sse-to-chat', 'sse', 3),
+  loadsLine('translated ÷ same dialect, per stream chunk, OpenAI caller of Claude', 'sse-from-claude', 'sse', 3),
   ratioLine('short calls with open streams ÷ without, 1 KB', '1KB', 'crowded', 'governed', 1.15),
   { name: 'memory of an idle open stream', goal: 35, unit: ' KB', of: ({ idleKib }) => idleKib.get('crowded') ?? null },
   {
@@ -135,7 +146,6 @@ export function renderResults(
     '| stage | µs |',
     '| --- | --- |',
     ...stages.map(({ stage, micros }) => `| ${stage} | ${micros.toFixed(2)} |`),
-    ...translatedLine(stages),
     '',
   ].join('\n');
 }
@@ -190,15 +200,4 @@ function absolute(sets: readonly SetResult[]): string[] {
     `| --- |${' --- |'.repeat(loads.length)}`,
     ...rows.map((row) => `| ${row} | ${loads.map((load) => cell(load, row)).join(' | ')} |`),
   ];
-}
-
-const EVENT = '8 one event of a stream';
-/** What translating adds to a chunk: with what a relayed one costs in all (row `governed`), at most three times that. */
-function translatedLine(stages: readonly StagePrice[]): string[] {
-  const microsOf = (name: string): number => stages.find(({ stage }) => stage === name)?.micros ?? NaN;
-  const relayed = microsOf(EVENT);
-  const translated = microsOf(`${EVENT}, translated`);
-  return Number.isNaN(relayed + translated)
-    ? []
-    : ['', `A translated event takes ${(translated - relayed).toFixed(2)} µs more than a relayed one.`];
 }

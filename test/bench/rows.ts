@@ -5,11 +5,9 @@ import { scriptRow } from './script-row.js';
 
 /**
  * `d`: bare proxy. `off`: our pipeline without key check and ledger. `governed`: the product. `crowded`: with open streams.
- * `budget`, `budgets`, `strict`: governed, with one budget, six, and six that are all or nothing. `chain`: governed, through a
- * chain of two steps whose first target is well.
+ * `budget`, `budgets`, `strict`: governed, with one budget, six, and six that are all or nothing.
  */
-export type RowName =
-  'nginx' | 'd' | 'off' | 'governed' | 'budget' | 'budgets' | 'strict' | 'chain' | 'archive' | 'crowded';
+export type RowName = 'nginx' | 'd' | 'off' | 'governed' | 'budget' | 'budgets' | 'strict' | 'archive' | 'crowded';
 
 /** Something that proxies, up and ready for load. */
 export interface Row {
@@ -43,7 +41,6 @@ export const ROWS: readonly RowStarter[] = [
   productRow('budget', { archive: false, silentStreams: false, budgets: 'one' }),
   productRow('budgets', { archive: false, silentStreams: false, budgets: 'six' }),
   productRow('strict', { archive: false, silentStreams: false, budgets: 'six strict' }),
-  productRow('chain', { archive: false, silentStreams: false, chain: true }),
   productRow('archive', { archive: true, silentStreams: false }),
   productRow('crowded', { archive: false, silentStreams: true }),
 ];

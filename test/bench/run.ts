@@ -11,9 +11,14 @@ import { stagePrices } from './stages.js';
 
 const LOADS: readonly Load[] = [
   { name: '1KB', bodyBytes: 1_000, stream: false, callers: 64 },
+  { name: '1KB-chain', bodyBytes: 1_000, stream: false, callers: 64, call: 'chain' },
   { name: '20KB', bodyBytes: 20_000, stream: false, callers: 64 },
+  { name: '20KB-chain', bodyBytes: 20_000, stream: false, callers: 64, call: 'chain' },
   { name: '200KB', bodyBytes: 200_000, stream: false, callers: 64 },
   { name: 'sse', bodyBytes: 1_000, stream: true, callers: 64 },
+  { name: 'sse-chain', bodyBytes: 1_000, stream: true, callers: 64, call: 'chain' },
+  { name: 'sse-to-chat', bodyBytes: 1_000, stream: true, callers: 64, call: 'to-chat' },
+  { name: 'sse-from-claude', bodyBytes: 1_000, stream: true, callers: 64, call: 'from-claude' },
   { name: '1KB-alone', bodyBytes: 1_000, stream: false, callers: 1 },
 ];
 
@@ -22,7 +27,6 @@ const ONLY: Partial<Record<RowName, readonly string[]>> = {
   budget: ['1KB'],
   budgets: ['1KB', '20KB'],
   strict: ['1KB'],
-  chain: ['1KB', '20KB', 'sse'],
   archive: ['1KB', '20KB', 'sse'],
   crowded: ['1KB'],
 };
@@ -82,7 +86,10 @@ async function runSet(root: string, ends: Ends, options: BenchOptions): Promise<
 
 function planOf(rows: readonly Row[], options: BenchOptions): Plan {
   const loads = LOADS.filter(({ name }) => options.loads.length === 0 || options.loads.includes(name));
-  return loads.map((load) => ({ load, rows: rows.filter(({ name }) => ONLY[name]?.includes(load.name) ?? true) }));
+  // What is not plain chat is held against the plain calls of the same process.
+  const takes = ({ name }: Row, load: Load): boolean =>
+    load.call === undefined ? (ONLY[name]?.includes(load.name) ?? true) : name === 'governed';
+  return loads.map((load) => ({ load, rows: rows.filter((row) => takes(row, load)) }));
 }
 
 async function growthOf(ends: Ends, rows: readonly Row[], options: BenchOptions): Promise<Growth | null> {

@@ -1,5 +1,5 @@
 import net from 'node:net';
-import { jsonAnswer, streamAnswer } from './payloads.js';
+import { jsonAnswer, messagesStreamAnswer, streamAnswer, type StreamPieces } from './payloads.js';
 
 const HEAD_END = Buffer.from('\r\n\r\n');
 const LENGTH = Buffer.from('ength: '); // of content-length, however it is capitalised
@@ -8,16 +8,19 @@ const LF = 0x0a;
 
 interface OpenStream {
   readonly socket: net.Socket;
+  readonly pieces: readonly Buffer[];
   next: number;
 }
 
 /**
  * A provider that costs next to nothing: raw sockets, canned answers, no HTTP parser. The request header `x-bench-answer`
- * says what it does: `json`, or `events;<id>` and `idle;<id>` for streams, whose further pieces are sent by `advance(id)`.
+ * says what it does: `json`, or `events;<id>`, `messages;<id>` (Anthropic's) and `idle;<id>` for streams, whose further pieces
+ * are sent by `advance(id)`.
  */
 export class CannedUpstream {
   readonly #json = jsonAnswer();
   readonly #stream = streamAnswer();
+  readonly #messages = messagesStreamAnswer();
   readonly #streams = new Map<string, OpenStream>();
   readonly #server = net.createServer({ noDelay: true }, (socket) => this.#serve(socket));
 
@@ -35,8 +38,8 @@ export class CannedUpstream {
   advance(id: string): void {
     const stream = this.#streams.get(id);
     if (stream === undefined) return;
-    const piece = this.#stream.pieces[stream.next++];
-    if (stream.next === this.#stream.pieces.length) this.#streams.delete(id);
+    const piece = stream.pieces[stream.next++];
+    if (stream.next === stream.pieces.length) this.#streams.delete(id);
     if (piece !== undefined) stream.socket.write(piece);
   }
 
@@ -75,8 +78,9 @@ export class CannedUpstream {
       return;
     }
     const id = answer.slice(answer.indexOf(';') + 1);
-    this.#streams.set(id, { socket, next: 1 });
-    socket.write(Buffer.concat([this.#stream.head, this.#stream.pieces[0] as Buffer]));
+    const { head, pieces }: StreamPieces = answer.startsWith('messages;') ? this.#messages : this.#stream;
+    this.#streams.set(id, { socket, pieces, next: 1 });
+    socket.write(Buffer.concat([head, pieces[0] as Buffer]));
   }
 }
 

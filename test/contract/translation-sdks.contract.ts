@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Anthropic from '@anthropic-ai/sdk';
-import { GoogleGenAI } from '@google/genai';
+import type { GoogleGenAI } from '@google/genai';
 import OpenAI from 'openai';
 import {
   encode,
@@ -11,6 +11,7 @@ import {
   type GoldenCase,
   type SurfaceName,
 } from '#test/fakes/golden-translations.js';
+import { googleSdk } from '#test/fakes/google-sdk.js';
 
 /** What a client reads of an answer, in one shape for all SDKs. */
 interface Read {
@@ -25,13 +26,7 @@ let baseUrl: string;
 /** What the server sends next. */
 let next: { type: string; body: Buffer; status: number };
 
-// The Google SDK looks for Node's own HTTP client at a global symbol, which jest's sandbox does not have: take it from outside.
-const DISPATCHER = Symbol.for('undici.globalDispatcher.1');
-type Globals = Record<symbol, unknown>;
-
 beforeAll(async () => {
-  const outside = (fetch.constructor as FunctionConstructor)('new Headers(); return globalThis')() as Globals;
-  (globalThis as unknown as Globals)[DISPATCHER] = outside[DISPATCHER];
   server = createServer((request, response) => {
     request.resume();
     response.writeHead(next.status, { 'content-type': next.type });
@@ -50,8 +45,7 @@ afterAll(async () => {
 
 const openai = (): OpenAI => new OpenAI({ apiKey: 'k', baseURL: `${baseUrl}/v1`, maxRetries: 0 });
 const anthropic = (): Anthropic => new Anthropic({ apiKey: 'k', baseURL: baseUrl, maxRetries: 0 });
-const google = (): GoogleGenAI =>
-  new GoogleGenAI({ apiKey: 'k', httpOptions: { baseUrl, retryOptions: { attempts: 1 } } });
+const google = (): GoogleGenAI => googleSdk(baseUrl, 'k');
 
 const messages = [{ role: 'user' as const, content: 'hi' }];
 const parseArgs = (text: string): unknown => (text === '' ? {} : JSON.parse(text));

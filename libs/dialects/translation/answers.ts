@@ -12,6 +12,11 @@ export function stringOf(value: unknown): string | null {
   return typeof value === 'string' ? value : null;
 }
 
+/** What servers leave empty is as good as absent. */
+export function textOf(value: unknown): string | null {
+  return value === '' ? null : stringOf(value);
+}
+
 export function objectsOf(value: unknown): Json[] {
   return Array.isArray(value) ? value.filter(isObject) : [];
 }

@@ -7,7 +7,7 @@ const SPACE = 0x20;
 /** Largest line of a provider's stream that is kept until its end arrives; beyond it the stream is refused. */
 const MAX_LINE_BYTES = 16 * 1024 * 1024;
 
-const DATA = 0x64; // 'd', of "data"
+const DATA = 0x64617461; // "data"
 const NOTHING = Buffer.alloc(0);
 
 /**
@@ -24,7 +24,8 @@ export class EventSplitter {
   push(bytes: Buffer): void {
     let start = 0;
     for (let lf = bytes.indexOf(LF); lf >= 0; lf = bytes.indexOf(LF, start)) {
-      this.line(this.join(bytes.subarray(start, lf)));
+      if (this.keptBytes === 0) this.line(bytes, start, lf);
+      else this.keptLine(bytes.subarray(start, lf));
       start = lf + 1;
     }
     if (start < bytes.length) this.keep(bytes.subarray(start));
@@ -32,7 +33,7 @@ export class EventSplitter {
 
   /** The stream is over: an event without its blank line still counts. */
   end(): void {
-    if (this.keptBytes > 0) this.line(this.join(NOTHING));
+    if (this.keptBytes > 0) this.keptLine(NOTHING);
     this.dispatch();
   }
 
@@ -43,20 +44,19 @@ export class EventSplitter {
     this.parts.push(bytes);
   }
 
-  private join(end: Buffer): Buffer {
-    if (this.keptBytes === 0) return end;
-    const line =
-      this.parts.length === 1 && end.length === 0 ? (this.parts[0] as Buffer) : Buffer.concat([...this.parts, end]);
+  /** A line whose beginning was kept. */
+  private keptLine(end: Buffer): void {
+    const line = Buffer.concat([...this.parts, end]);
     this.parts = [];
     this.keptBytes = 0;
-    return line;
+    this.line(line, 0, line.length);
   }
 
-  private line(line: Buffer): void {
-    const end = line[line.length - 1] === CR ? line.length - 1 : line.length;
-    if (end === 0) return this.dispatch();
-    if (line[0] !== DATA || line[4] !== COLON || line.toString('latin1', 0, 4) !== 'data') return;
-    const text = line.toString('utf8', line[5] === SPACE ? 6 : 5, end);
+  private line(bytes: Buffer, start: number, lf: number): void {
+    const end = lf > start && bytes[lf - 1] === CR ? lf - 1 : lf;
+    if (end === start) return this.dispatch();
+    if (end - start < 5 || bytes.readUInt32BE(start) !== DATA || bytes[start + 4] !== COLON) return;
+    const text = bytes.toString('utf8', bytes[start + 5] === SPACE ? start + 6 : start + 5, end);
     this.data = this.data === null ? text : `${this.data}\n${text}`;
   }
 

@@ -40,6 +40,40 @@ describe('LLM-7: a translated stream', () => {
     expect(out.toString().endsWith('data: [DONE]\n\n')).toBe(true);
   });
 
+  it.each<[string, ...{ name?: string; index?: number; id?: string }[]]>([
+    ['one index for all', { index: 0, id: 'a' }, { index: 0, id: 'b' }],
+    ['no index', { id: 'a' }, { id: 'b' }],
+    ['neither index nor id', {}, {}],
+    ['no index, empty ids', { id: '' }, { id: '' }],
+    ['one index for all, other names', { index: 0, name: 'f' }, { index: 0, name: 'g' }],
+  ])('LLM-7: parallel calls stay apart: %s', (_name, ...told) => {
+    const calls = told.map(({ name = 'f', ...rest }, at) => ({
+      ...rest,
+      type: 'function',
+      function: { name, arguments: `{"n":${at}}` },
+    }));
+    const apart = calls.map((call) => chunk({ tool_calls: [call] }));
+    for (const chunks of [apart, [chunk({ tool_calls: calls })]]) {
+      const stream = translation('anthropic/messages', 'openai/chat').stream();
+      const out = decode(stream.push(encode('openai/chat', [...chunks, chunk({}, 'tool_calls'), '[DONE]']))!) as Json[];
+      const ids = out.flatMap(({ content_block: block }) => (block === undefined ? [] : [(block as Json).id]));
+      expect(new Set(ids).size).toBe(2);
+      expect(ids).not.toContain('');
+      const args = out.flatMap(({ delta }) => (delta as Json | undefined)?.partial_json ?? []);
+      expect(args).toEqual(['{"n":0}', '{"n":1}']);
+    }
+  });
+
+  it('LLM-7: pieces find their call by its id where every call has the same index', () => {
+    const piece = (id: string, args: string, name?: string): Json =>
+      chunk({ tool_calls: [{ index: 0, id, function: { arguments: args, ...(name === undefined ? {} : { name }) } }] });
+    const events = [piece('a', '{"n"', 'f'), piece('b', '{"m"', 'g'), piece('a', ':1}'), piece('b', ':2}', 'g')];
+    const stream = translation('anthropic/messages', 'openai/chat').stream();
+    const out = decode(stream.push(encode('openai/chat', [...events, chunk({}, 'tool_calls')]))!) as Json[];
+    const args = out.flatMap(({ delta }) => (delta as Json | undefined)?.partial_json ?? []);
+    expect(args.join('')).toBe('{"n":1}{"m":2}');
+  });
+
   it('LLM-4: a Gemini caller without alt=sse reads a JSON array, broken streams too', () => {
     for (const one of golden('openai/chat', 'streams')) {
       const stream = translation('gemini/generate', 'openai/chat', { asJsonArray: true }).stream();

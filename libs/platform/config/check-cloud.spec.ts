@@ -89,6 +89,7 @@ it.each<[object, string, RegExp]>([
   [bedrock, 'providers.p', /no credentials/],
   [{ ...vertex, project: 'p' }, 'providers.p', /no service_account/],
   [{ type: 'openai', api_key: 'k', region: 'x' }, 'providers.p.region', /belongs to bedrock/],
+  [{ type: 'anthropic', api_key: 'k', chat_only: ['*'] }, 'providers.p.chat_only', /belongs to openai and/],
   [{ ...bedrock, aws: key, entra }, 'providers.p.entra', /belongs to azure-openai/],
   [{ ...azure, api_key: 'k', anthropic_betas: [] }, 'providers.p.anthropic_betas', /bedrock and vertex/],
 ])('CFG-1: %j is a warning', (provider, path, message) => {

@@ -13,6 +13,8 @@ const BELONGS_TO: Readonly<Record<string, readonly string[]>> = {
   location: ['vertex'],
   service_account: ['vertex'],
   anthropic_betas: ['bedrock', 'vertex'],
+  responses_only: ['openai', 'openai-compatible', 'azure-openai'],
+  chat_only: ['openai', 'openai-compatible', 'azure-openai'],
 };
 
 /** A label of a host name: regions and locations become part of one. */

@@ -116,6 +116,8 @@ function toProviderConfig(name: string, provider: Written<'providers'>[string]):
       provider.default_tier === undefined || provider.default_tier === 'default' ? null : provider.default_tier,
     headers: Object.fromEntries(headers.map(([header, value]) => [header.toLowerCase(), new Secret(value)])),
     models: [...(provider.models ?? [])],
+    responsesOnly: [...(provider.responses_only ?? [])],
+    chatOnly: [...(provider.chat_only ?? [])],
     timeouts: compileTimeouts(provider.timeouts),
     clientGone: {
       action: provider.on_client_gone ?? 'cancel',

@@ -34,6 +34,9 @@ export interface ProviderConfig {
   readonly defaultTier: string | null;
   readonly headers: Readonly<Record<string, Secret>>;
   readonly models: readonly string[];
+  /** Names and globs of models that have only one of OpenAI's two APIs; absent: none beside those known by name. */
+  readonly responsesOnly?: readonly string[];
+  readonly chatOnly?: readonly string[];
   readonly timeouts: UpstreamTimeouts;
   readonly clientGone: ClientGonePolicy;
   /** What azure-openai, bedrock and vertex need besides. */

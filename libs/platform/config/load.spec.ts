@@ -103,6 +103,8 @@ describe('what the file says', () => {
         '    api_key: secret-of-azure',
         '    api_version: "2026-01-01"',
         '    stream_usage: false',
+        '    responses_only: ["o*-pro"]',
+        '    chat_only: [small]',
         '    headers: { X-Team: blue, x-empty: "" }',
         '    models: [gpt-5]',
         '    timeouts: { connect_ms: 200, total_ms: 1000 }',
@@ -142,6 +144,8 @@ describe('what the file says', () => {
       apiVersion: '2026-01-01',
       streamUsage: false,
       models: ['gpt-5'],
+      responsesOnly: ['o*-pro'],
+      chatOnly: ['small'],
       timeouts: { connectMs: 200, firstByteMs: 600_000, idleMs: 240_000, totalMs: 1000 },
     });
     expect(provider?.apiKey?.reveal()).toBe('secret-of-azure');

@@ -75,6 +75,8 @@ const timeouts = z.strictObject({
   total_ms: z.int().min(100).max(86_400_000).optional().describe('for the whole call, default 1800000'),
 });
 
+const modelPatterns = z.array(z.string().min(1).max(256)).max(1000);
+
 const httpUrl = z.url({ protocol: /^https?$/ });
 
 const provider = z.strictObject({
@@ -95,6 +97,8 @@ const provider = z.strictObject({
     ),
   headers: z.record(z.string(), z.string()).optional().describe('sent with every call to this provider'),
   models: z.array(z.string()).optional().describe('models listed at /v1/models for this provider'),
+  responses_only: modelPatterns.optional().describe('models without Chat Completions; chat callers are translated'),
+  chat_only: modelPatterns.optional().describe('models without Responses; callers of Responses are translated'),
   timeouts: timeouts.optional(),
   on_client_gone: z
     .enum(['cancel', 'drain'])

@@ -2,12 +2,18 @@ import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
 import { json, sse } from '#test/fakes/upstream/behaviour.js';
 import type { RecordedRequest } from '#test/fakes/upstream/recorded-request.js';
-import { refuses, startRouted, type RoutedProduct } from './routed-product.js';
+import { refuses, rowsOf, startRouted, streams, type RoutedProduct } from './routed-product.js';
 
 /** LLM-7: official SDKs reach models of other providers through the built product: text, tools, streams. */
+const SERVER = { type: 'openai-compatible', api_key: 'sk-upstream-4f8a2b6c9d' };
 let running: RoutedProduct;
 beforeAll(async () => {
-  running = await startRouted([]);
+  running = await startRouted([], ({ url }) => ({
+    providers: {
+      lone: { ...SERVER, base_url: `${url}/lone/v1`, responses_only: ['*'] },
+      plain: { ...SERVER, base_url: `${url}/plain/v1`, chat_only: ['*'] },
+    },
+  }));
 }, 180_000);
 afterAll(() => running?.stop(), 60_000);
 beforeEach(() => running.upstream.reset());
@@ -265,5 +271,88 @@ describe('Responses → Claude', () => {
     const final = await stream.finalResponse();
     expect([text, final.output_text]).toEqual(['Sunny é', 'Sunny é']);
     expect(final.output.find(({ type }) => type === 'function_call')).toMatchObject({ arguments: '{"city":"Zürich"}' });
+  });
+});
+
+describe('A model that has the Responses API alone', () => {
+  const MODEL = 'lone/gpt-5.3-codex';
+  const usage = { input_tokens: 11, output_tokens: 6, total_tokens: 17 };
+  const callItem = { type: 'function_call', id: 'fc_1', call_id: 'call_1', name: 'weather', status: 'completed' };
+  const call = { ...callItem, arguments: '{"city":"Zürich"}' };
+  const text = { type: 'output_text', text: 'Sunny é', annotations: [] };
+  const said = { type: 'message', id: 'msg_1', role: 'assistant', status: 'completed', content: [text] };
+  const response = (status: string, output: readonly object[]): object => ({
+    id: 'resp_1',
+    object: 'response',
+    created_at: 1,
+    status,
+    model: 'gpt-5.3-codex',
+    output,
+    usage: status === 'completed' ? usage : null,
+  });
+  const frames = events([
+    { type: 'response.created', response: response('in_progress', []) },
+    { type: 'response.output_item.added', output_index: 0, item: { ...said, content: [] } },
+    { type: 'response.output_text.delta', item_id: 'msg_1', output_index: 0, content_index: 0, delta: 'Sunny é' },
+    { type: 'response.output_item.done', output_index: 0, item: said },
+    { type: 'response.output_item.added', output_index: 1, item: { ...call, arguments: '' } },
+    { type: 'response.function_call_arguments.delta', item_id: 'fc_1', output_index: 1, delta: call.arguments },
+    { type: 'response.output_item.done', output_index: 1, item: call },
+    { type: 'response.completed', response: response('completed', [said, call]) },
+  ]);
+
+  it('LLM-7: the chat SDK gets a text, a tool call and usage; nothing is kept at OpenAI', async () => {
+    running.upstream.respond('next', json(response('completed', [said, call])));
+    const { data, response: answer } = await openai()
+      .chat.completions.create({ model: MODEL, messages, tools: [chatTool], max_completion_tokens: 90 })
+      .withResponse();
+    expect(data.choices[0]).toMatchObject({ finish_reason: 'tool_calls', message: { content: 'Sunny é' } });
+    expect(data.choices[0]?.message.tool_calls).toMatchObject([{ id: 'call_1', function: { name: 'weather' } }]);
+    expect(data.usage).toMatchObject({ prompt_tokens: 11, completion_tokens: 6 });
+    const { request, body } = await sent();
+    expect(request.target).toBe('/lone/v1/responses');
+    expect(body).toMatchObject({ model: 'gpt-5.3-codex', store: false, max_output_tokens: 90 });
+    const { row } = await rowsOf(running.product, MODEL, answer.headers);
+    expect(row).toMatchObject({ inputTokens: 11, outputTokens: 6, error: null });
+  });
+
+  it('LLM-7: the chat SDK streams it', async () => {
+    running.upstream.respond('next', sse(frames));
+    const stream = openai().chat.completions.stream({
+      model: MODEL,
+      messages,
+      tools: [chatTool],
+      stream_options: { include_usage: true },
+    });
+    const final = await stream.finalChatCompletion();
+    expect(final.choices[0]?.message.content).toBe('Sunny é');
+    expect(final.choices[0]?.message.tool_calls?.[0]).toMatchObject({ function: { arguments: '{"city":"Zürich"}' } });
+    expect(final.usage).toMatchObject({ prompt_tokens: 11, completion_tokens: 6 });
+    expect((await sent()).body).toMatchObject({ stream: true });
+  });
+
+  it('LLM-7: the Anthropic SDK streams it', async () => {
+    running.upstream.respond('next', sse(frames));
+    const asked = { model: MODEL, max_tokens: 100, messages: [{ role: 'user' as const, content: 'Weather?' }] };
+    const final = await anthropic().messages.stream(asked).finalMessage();
+    expect(final.stop_reason).toBe('tool_use');
+    expect(final.content).toMatchObject([{ text: 'Sunny é' }, { name: 'weather', input: { city: 'Zürich' } }]);
+    expect(final.usage).toMatchObject({ input_tokens: 11, output_tokens: 6 });
+  });
+
+  it('LLM-7: Responses callers are relayed as they are', async () => {
+    running.upstream.respond('next', json(response('completed', [said])));
+    const answer = await openai().responses.create({ model: MODEL, input: 'Weather?', store: true });
+    expect(answer).toMatchObject({ id: 'resp_1', output_text: 'Sunny é' });
+    expect((await sent()).body).toMatchObject({ store: true });
+  });
+});
+
+describe('A server without the Responses API', () => {
+  it('LLM-7: the Responses SDK streams its chat', async () => {
+    running.upstream.respond('next', streams('Sunny é'));
+    const final = await openai().responses.stream({ model: 'plain/qwen', input: 'Weather?' }).finalResponse();
+    expect(final).toMatchObject({ output_text: 'Sunny é', usage: { input_tokens: 10, output_tokens: 5 } });
+    expect((await sent()).request.target).toBe('/plain/v1/chat/completions');
   });
 });

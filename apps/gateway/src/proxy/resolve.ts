@@ -25,7 +25,7 @@ export function resolve(exchange: Exchange, key: KeyRecord): Target {
   exchange.candidates = candidatesOf(exchange, plan);
   const [first] = exchange.candidates;
   if (first === undefined) throw plan.steps.length === 0 ? withoutTargets(plan) : unspoken(plan, model);
-  exchange.target = first.target;
+  exchange.first = first.target;
   return first.target;
 }
 
@@ -39,15 +39,16 @@ export function planOf({ snapshot }: Exchange, key: KeyRecord, model: string): R
   return isAllowed ? plan : null;
 }
 
+/** All targets of each plan, in the order of its steps. */
+const TARGETS = new WeakMap<RoutePlan, readonly PlanTarget[]>();
+
 /** Targets of a plan that can take the call. */
-function candidatesOf(exchange: Exchange, { steps }: RoutePlan): readonly PlanTarget[] {
-  const [only, ...more] = steps;
-  if (only === undefined) return [];
-  // A model by itself: nothing is copied.
-  const all = more.length === 0 ? only.targets : steps.flatMap((step) => step.targets);
-  return all.every(({ target }) => wayTo(exchange, target) !== null)
-    ? all
-    : all.filter(({ target }) => wayTo(exchange, target) !== null);
+function candidatesOf(exchange: Exchange, plan: RoutePlan): readonly PlanTarget[] {
+  let all = TARGETS.get(plan);
+  if (all === undefined) TARGETS.set(plan, (all = plan.steps.flatMap((step) => step.targets)));
+  const isSpoken = ({ target }: PlanTarget): boolean => wayTo(exchange, target) !== null;
+  // Nearly always all of them: then nothing is copied.
+  return all.every(isSpoken) ? all : all.filter(isSpoken);
 }
 
 function withoutTargets({ chain }: RoutePlan): AppError {

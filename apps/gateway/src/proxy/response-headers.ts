@@ -39,20 +39,34 @@ const STOPPED: ReadonlySet<string> = new Set([
   'cf-cache-status',
 ]);
 
+/** What a translated answer keeps: how clients are to wait and cache. The rest speaks of an account in another dialect. */
+const KEPT_IN_TRANSLATION: ReadonlySet<string> = new Set([
+  'content-type',
+  'cache-control',
+  'retry-after',
+  'retry-after-ms',
+  'x-should-retry',
+]);
+
+/** Names under which providers tell the id of a call, which their support asks for. */
+const REQUEST_ID_NAMES = ['x-request-id', 'request-id', 'apim-request-id', 'x-amzn-requestid'] as const;
+
 /** Headers of ours on every answer: the request's id, where it was served, and whether the connection ends. */
 export function ownHeaders(exchange: Exchange, plane: DataPlane): OutgoingHeaders {
   const headers: OutgoingHeaders = { 'x-request-id': exchange.id };
-  if (exchange.target !== null) {
-    headers['x-smartflow-provider'] = exchange.target.provider.name;
-    headers['x-smartflow-model'] = encodeHeader(exchange.target.model);
+  const { attempt } = exchange;
+  if (attempt !== null) {
+    headers['x-smartflow-provider'] = attempt.target.provider.name;
+    headers['x-smartflow-model'] = encodeHeader(attempt.target.model);
   }
-  if (exchange.endpoint.dialect.name === 'anthropic' && exchange.upstreamStatus === null)
-    headers['request-id'] = exchange.id;
+  const isOurs = attempt === null || attempt.upstreamStatus === null || isTranslated(exchange);
+  if (exchange.endpoint.dialect.name === 'anthropic' && isOurs) headers['request-id'] = exchange.id;
   if (exchange.run !== null) {
     headers['x-smartflow-attempts'] = exchange.run.attempts.length;
     if (exchange.run.plan.chain !== null) headers['x-smartflow-chain'] = encodeHeader(exchange.run.plan.chain);
   }
-  if (exchange.dropped.length > 0) headers['x-smartflow-dropped'] = encodeHeader(exchange.dropped.join(','));
+  const { dropped } = attempt ?? exchange;
+  if (dropped.length > 0) headers['x-smartflow-dropped'] = encodeHeader(dropped.join(','));
   if (exchange.ticket !== null)
     Object.assign(headers, exchange.endpoint.dialect.rateHeaders(exchange.ticket.state(), Date.now()));
   if (plane.draining) headers.connection = 'close';
@@ -63,15 +77,12 @@ export function ownHeaders(exchange: Exchange, plane: DataPlane): OutgoingHeader
  * The tightest budget of the call (KEY-3), and what a clamp left of the answer's length.
  * @param freedNanos what of the money set aside for the call is known to be free again
  */
-export function budgetHeaders(
-  { admission, maxTokens, isClamped }: Exchange,
-  plane: DataPlane,
-  freedNanos: number,
-): OutgoingHeaders {
+export function budgetHeaders({ admission, attempt }: Exchange, plane: DataPlane, freedNanos: number): OutgoingHeaders {
   const state = admission === null ? null : plane.budgets.tightest(admission.set, freedNanos);
   if (state === null) return {};
   const headers = stateHeaders(state, state.remainingNanos);
-  if (isClamped && maxTokens !== null) headers['x-smartflow-budget-max-tokens'] = maxTokens;
+  if (attempt !== null && attempt.isClamped && attempt.maxTokens !== null)
+    headers['x-smartflow-budget-max-tokens'] = attempt.maxTokens;
   return headers;
 }
 
@@ -99,19 +110,33 @@ export function limitHeaders(exchange: Exchange, refusal: LimitRefusal): Outgoin
   };
 }
 
-/** The upstream's headers without those that end here, plus ours. */
+/**
+ * The upstream's headers without those that end here, plus ours. Where the answer is translated, those of the provider's
+ * dialect end here too: its rate limits and ids would be read as those of another API.
+ */
 export function answerHeaders(exchange: Exchange, plane: DataPlane, upstream: IncomingHttpHeaders): OutgoingHeaders {
   const headers: OutgoingHeaders = {};
   const listed = connectionListed(upstream.connection);
+  const translated = isTranslated(exchange);
+  const credentials = exchange.target?.provider.credentials ?? [];
   for (const name in upstream) {
     const value = upstream[name];
     if (value === undefined || STOPPED.has(name) || name.startsWith('x-smartflow-') || listed?.has(name) === true)
       continue;
-    headers[name] = typeof value === 'string' ? scrubText(value, exchange.target?.provider.credentials ?? []) : value;
+    if (translated && !KEPT_IN_TRANSLATION.has(name)) continue;
+    headers[name] = typeof value === 'string' ? scrubText(value, credentials) : value;
   }
-  // Ours has that name; the provider's is what its support asks for.
-  if (upstream['x-request-id'] !== undefined) headers['x-smartflow-upstream-request-id'] = upstream['x-request-id'];
+  for (const name of REQUEST_ID_NAMES) {
+    const id = upstream[name];
+    if (typeof id !== 'string') continue;
+    headers['x-smartflow-upstream-request-id'] = scrubText(id, credentials);
+    break;
+  }
   return Object.assign(headers, ownHeaders(exchange, plane));
+}
+
+function isTranslated({ attempt }: Exchange): boolean {
+  return attempt !== null && attempt.way.translator !== null;
 }
 
 /** A model name may hold anything; a header value may not. */

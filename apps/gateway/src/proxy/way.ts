@@ -6,12 +6,10 @@ import {
   type Dialect,
   type Operation,
   type Surface,
-  type TokenUsage,
   type Translator,
 } from '#libs/dialects/index.js';
 import type { Target } from '#libs/routing/index.js';
 import type { Exchange } from './exchange.js';
-import type { EndsOfStream } from './stream-ends.js';
 
 /** How a call is put to a target: in which wire format, and by which translation. */
 export interface Way {
@@ -50,14 +48,29 @@ const FOREIGN: readonly (readonly [whole: Operation, stream: Operation])[] = [
   ['messages', 'messages'],
   ['generate', 'stream_generate'],
   ['chat', 'chat'],
+  ['responses', 'responses'],
 ];
+
+type Ways = WeakMap<Target, Map<Operation, Way | null>>;
+/** Ways found so far: whole answers, streams. A call asks several times. */
+const FOUND: readonly [Ways, Ways] = [new WeakMap(), new WeakMap()];
 
 /** The way to a target; `null` when it cannot take the call. */
 export function wayTo({ operation, stream }: Pick<Exchange, 'operation' | 'stream'>, target: Target): Way | null {
-  const { provider, model } = target;
   if (operation === null) return null;
+  const ways = FOUND[stream ? 1 : 0];
+  let ofTarget = ways.get(target);
+  if (ofTarget === undefined) ways.set(target, (ofTarget = new Map()));
+  let way = ofTarget.get(operation);
+  if (way === undefined) ofTarget.set(operation, (way = findWay(operation, stream, target)));
+  return way;
+}
+
+function findWay(operation: Operation, stream: boolean, { provider, model }: Target): Way | null {
   const offers = (asked: Operation): boolean =>
-    provider.speaks(DIALECT_OF[asked].name, model) && provider.pathFor(asked, model, '', stream) !== null;
+    provider.speaks(DIALECT_OF[asked].name, model) &&
+    provider.has(asked, model) &&
+    provider.pathFor(asked, model, '', stream) !== null;
   if (offers(operation)) return SAME.get(operation) ?? null;
   for (const [whole, streamed] of FOREIGN) {
     const asked = stream ? streamed : whole;
@@ -84,14 +97,4 @@ function translated(from: Operation, to: Operation): Way | null {
     TRANSLATED.set(name, way);
   }
   return way;
-}
-
-/** What a stream has reported so far. */
-export function usageOfEnds({ dialect, operation }: Way, ends: EndsOfStream): TokenUsage | null {
-  return dialect.usageOfStream(operation, ends.ends());
-}
-
-/** Whether a stream has come to its proper end. */
-export function isDone({ dialect, operation }: Way, ends: EndsOfStream): boolean {
-  return dialect.endingOf(operation, ends.ends().tail) === 'done';
 }

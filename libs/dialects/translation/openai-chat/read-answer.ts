@@ -1,4 +1,4 @@
-import { count, nested, objectsOf, stringOf } from '../answers.js';
+import { count, nested, objectsOf, stringOf, textOf } from '../answers.js';
 import type { Answer, AnswerPart, FinishReason, Usage } from '../answer-model.js';
 import { readSignature, type Signature } from '../signatures.js';
 import type { Json } from '../request-model.js';
@@ -71,7 +71,7 @@ function readCall(call: Json): AnswerPart {
   const args = isCustom ? inner.input : inner.arguments;
   return {
     kind: 'call',
-    id: stringOf(call.id),
+    id: textOf(call.id),
     name: stringOf(inner.name) ?? '',
     args: typeof args !== 'string' ? JSON.stringify(args ?? {}) : args === '' && !isCustom ? '{}' : args,
     isCustom,

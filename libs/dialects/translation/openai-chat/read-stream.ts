@@ -1,12 +1,15 @@
-import { nested, objectsOf, parseAnswer, stringOf } from '../answers.js';
+import { nested, objectsOf, parseAnswer, stringOf, textOf } from '../answers.js';
 import type { FinishReason, ReplySink } from '../answer-model.js';
 import { faultOf } from '../faults.js';
 import type { Json } from '../request-model.js';
 import { finishOfChat, signatureOfCall, usageOfChat } from './read-answer.js';
 
-interface Waiting {
-  readonly index: number;
-  call: Json;
+/** A call as its first piece told it, and its arguments as far as they wait. */
+interface Told {
+  readonly first: Json;
+  readonly index: unknown;
+  readonly id: string | null;
+  readonly name: string | null;
   args: string;
 }
 
@@ -16,8 +19,8 @@ interface Waiting {
  */
 export class ChatStreamReader {
   private isStarted = false;
-  private liveIndex: number | null = null;
-  private readonly waiting: Waiting[] = [];
+  /** The first of them is open; emptied by the finish. */
+  private readonly calls: Told[] = [];
   private readonly late: { kind: 'thinking' | 'text' | 'refusal'; text: string }[] = [];
   private hasCalls = false;
   private hasArgs = false;
@@ -75,33 +78,45 @@ export class ChatStreamReader {
 
   /** What is said while a call is open waits for its end, too. */
   private say(kind: 'thinking' | 'text' | 'refusal', text: string): void {
-    if (this.liveIndex === null) this.sink[kind](text);
+    if (this.calls.length === 0) this.sink[kind](text);
     else this.late.push({ kind, text });
   }
 
   private callDelta(call: Json): void {
-    const index = typeof call.index === 'number' ? call.index : this.waiting.length;
     const inner = nested(call.custom ?? call.function);
     const args = stringOf(call.custom === undefined ? inner.arguments : inner.input) ?? '';
+    const name = textOf(inner.name);
     this.hasCalls = true;
-    if (this.liveIndex === null) {
-      this.liveIndex = index;
-      this.open(call);
-    }
-    if (index === this.liveIndex) {
-      if (args !== '') this.args(args);
-      return;
-    }
-    const waiting = this.waiting.find((one) => one.index === index);
-    if (waiting === undefined) this.waiting.push({ index, call, args });
-    else waiting.args += args;
+    const told = this.toldBefore(call.index, textOf(call.id), name) ?? this.tell(call, name);
+    if (told !== this.calls[0]) told.args += args;
+    else if (args !== '') this.args(args);
+  }
+
+  /**
+   * The call that a piece goes on with. Servers leave `index` out or give each call the same one, so another id or name is
+   * another call, and a name with neither index nor id always is.
+   */
+  private toldBefore(index: unknown, id: string | null, name: string | null): Told | undefined {
+    const hasIndex = typeof index === 'number';
+    const isHere = (one: Told): boolean => !hasIndex || one.index === index;
+    const latest = this.calls.findLast(isHere);
+    const same = id === null ? latest : this.calls.findLast((one) => one.id === id && isHere(one));
+    if (name === null) return same ?? latest;
+    return (hasIndex || id !== null) && same?.name === name ? same : undefined;
+  }
+
+  private tell(call: Json, name: string | null): Told {
+    const told = { first: call, index: call.index, id: textOf(call.id), name, args: '' };
+    this.calls.push(told);
+    if (this.calls.length === 1) this.open(call);
+    return told;
   }
 
   private open(call: Json): void {
     const isCustom = call.type === 'custom' || call.custom !== undefined;
     const name = stringOf(nested(isCustom ? call.custom : call.function).name) ?? '';
     this.hasArgs = isCustom;
-    this.sink.call({ id: stringOf(call.id), name, isCustom, signature: signatureOfCall(call) });
+    this.sink.call({ id: textOf(call.id), name, isCustom, signature: signatureOfCall(call) });
   }
 
   private args(text: string): void {
@@ -116,13 +131,11 @@ export class ChatStreamReader {
   }
 
   private finish(reason: string): void {
-    if (this.liveIndex !== null) this.callEnd();
-    for (const { call, args } of this.waiting.splice(0)) {
-      this.open(call);
+    for (const [at, { first, args }] of this.calls.splice(0).entries()) {
+      if (at > 0) this.open(first);
       if (args !== '') this.args(args);
       this.callEnd();
     }
-    this.liveIndex = null;
     for (const { kind, text } of this.late.splice(0)) this.sink[kind](text);
     const read = finishOfChat(reason);
     this.reason = read === 'stop' && this.hasCalls ? 'tool_calls' : read;
