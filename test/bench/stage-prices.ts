@@ -7,7 +7,7 @@ import { compileKeys, type Admission } from '#libs/keys-budgets/index.js';
 import { NO_LIMITS } from '#libs/platform/config.js';
 import { Secret } from '#libs/platform/secret.js';
 import { RegistryState } from '#libs/registry/index.js';
-import type { RoutePlan } from '#libs/routing/index.js';
+import type { Attempt, RoutePlan, Target } from '#libs/routing/index.js';
 import { translatorFor, withoutUsageChunk, type Translator } from '#libs/dialects/index.js';
 import { authenticate } from '../../apps/gateway/src/proxy/authenticate.js';
 import { authorize } from '../../apps/gateway/src/proxy/authorize.js';
@@ -24,6 +24,8 @@ import { answerHeaders } from '../../apps/gateway/src/proxy/response-headers.js'
 import { priceOf, settle } from '../../apps/gateway/src/proxy/settle.js';
 import { SseBlocks } from '../../apps/gateway/src/proxy/sse-blocks.js';
 import { EndsOfStream } from '../../apps/gateway/src/proxy/stream-ends.js';
+import { UpstreamAttempt } from '../../apps/gateway/src/proxy/upstream-attempt.js';
+import { wayTo, type Way } from '../../apps/gateway/src/proxy/way.js';
 import { nobodyPays, openPlane } from './open-plane.js';
 import { BENCH_MODEL, chatBody, jsonAnswer, requestBytes, streamAnswer } from './payloads.js';
 import type { StagePrice } from './stages.js';
@@ -106,8 +108,10 @@ function exchangeOf(bytes: number, stream: boolean): Exchange {
   const exchange = new Exchange(endpoint, request, new ServerResponse(request), body, plane.snapshot);
   authenticate(exchange);
   read(exchange);
-  exchange.target = plane.snapshot.models.resolve(exchange.modelRequested);
-  exchange.upstreamStatus = 200;
+  const target = plane.snapshot.models.resolve(exchange.modelRequested) as Target;
+  const way = wayTo(exchange, target) as Way;
+  exchange.attempt = new UpstreamAttempt({ target: { target } } as Attempt, way, null, []);
+  exchange.attempt.upstreamStatus = 200;
   return exchange;
 }
 
@@ -118,6 +122,7 @@ const middle = exchangeOf(20_000, false);
 const large = exchangeOf(200_000, false);
 const key = authenticate(small);
 const target = resolve(small, key);
+const sent = { target, maxTokens: null, hidesUsageChunk: false };
 const reading = read(small);
 const streamedReading = read(streamed);
 const middleReading = read(middle);
@@ -162,8 +167,8 @@ const STAGES: readonly (readonly [string, () => unknown])[] = [
   ['7 draft of the row', () => draftOf(small, key, target)],
   ['7 upper bound, 1 KB', () => estimate(small, reading, key, target, plane)],
   ['7 upper bound, 20 KB', () => estimate(middle, middleReading, key, target, plane)],
-  ['8 prepare body', () => prepareBody(small, reading, target)],
-  ['8 prepare body, stream option added', () => prepareBody(streamed, streamedReading, target)],
+  ['8 prepare body', () => prepareBody(small, reading, sent)],
+  ['8 prepare body, stream option added', () => prepareBody(streamed, streamedReading, sent)],
   ['8 headers to the upstream', () => upstreamHeaders(small, target)],
   ['8 headers to the caller', () => answerHeaders(small, plane, answerHead)],
   ['8 usage of an answer', () => dialect.usageOfBody('chat', answerBody)],

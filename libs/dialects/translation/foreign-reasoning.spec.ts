@@ -1,5 +1,6 @@
 import { golden, translation } from '#test/fakes/golden-translations.js';
 import { withoutForeignReasoning } from './foreign-reasoning.js';
+import { SIGNATURE_MARK } from './signatures.js';
 
 type Json = Record<string, unknown>;
 const messages = { dialect: 'anthropic', operation: 'messages' } as const;
@@ -20,7 +21,7 @@ function answered(
   ) as Json;
 }
 const stripped = (surface: Parameters<typeof withoutForeignReasoning>[0], body: Json): Json =>
-  JSON.parse(withoutForeignReasoning(surface, Buffer.from(JSON.stringify(body))).toString()) as Json;
+  JSON.parse(withoutForeignReasoning(surface, Buffer.from(JSON.stringify(body))).body.toString()) as Json;
 
 describe('LLM-7: a conversation that changes its model reaches its own dialect without foreign reasoning', () => {
   it.each([
@@ -65,6 +66,42 @@ describe('LLM-7: a conversation that changes its model reaches its own dialect w
 
   it('a body without a mark is the same Buffer', () => {
     const body = Buffer.from('{"messages":[{"role":"assistant","content":[{"type":"thinking","signature":"EqQB"}]}]}');
-    expect(withoutForeignReasoning(messages, body)).toBe(body);
+    expect(withoutForeignReasoning(messages, body)).toEqual({ body, dropped: [] });
+    expect(withoutForeignReasoning(messages, body).body).toBe(body);
+  });
+
+  const mark = `${SIGNATURE_MARK}b3BlbmFpOng=`;
+  const foreign = `{"type": "thinking", "thinking":"t", "signature":"${mark}"}`;
+  const hidden = `{"type":"redacted_thinking","data":"${mark}"}`;
+  const own = '{"type":"text","text":"é\\u00e9", "id":12345678901234567890}';
+  it.each([
+    [messages, 'messages', 'content', `${foreign}, ${own}`, own],
+    [messages, 'messages', 'content', `${own} , ${foreign},${hidden}`, own],
+    [messages, 'messages', 'content', `${foreign},${own}, ${hidden} ,${own}`, `${own} ,${own}`],
+    [messages, 'messages', 'content', `${foreign}, ${hidden}`, '{"type":"text","text":"(reasoning)"}'],
+    [generate, 'contents', 'parts', `{"text":"a","thoughtSignature":"${mark}", "n":1.0}`, '{"text":"a","n":1.0}'],
+    [generate, 'contents', 'parts', `{"thoughtSignature" :"${mark}"},{"text":""}`, '{},{"text":""}'],
+  ] as const)(
+    'every other byte stays, and what is left out is named: %j %s %s',
+    (surface, list, inner, given, left) => {
+      const bodyOf = (elements: string): string =>
+        `{"n":9007199254740993.10, "${list}":[{"role":"user","${inner}":[${elements}]} ,{"role":"x"}],"z":1e2}`;
+      const { body, dropped } = withoutForeignReasoning(surface, Buffer.from(bodyOf(given)));
+      expect(body.toString()).toBe(bodyOf(left));
+      expect(dropped).toHaveLength(1);
+    },
+  );
+
+  it('every other byte of a Responses body stays', () => {
+    const given = `{"input":[{"type":"reasoning","encrypted_content":"${mark}"}, {"n":1.0} ],"big":12345678901234567890}`;
+    expect(withoutForeignReasoning(responses, Buffer.from(given))).toEqual({
+      body: Buffer.from('{"input":[{"n":1.0} ],"big":12345678901234567890}'),
+      dropped: ['input[].encrypted_content'],
+    });
+  });
+
+  it('a text that only speaks of the mark changes nothing', () => {
+    const body = Buffer.from(`{"messages":[{"role":"user","content":"${mark}"}]}`);
+    expect(withoutForeignReasoning(messages, body)).toEqual({ body, dropped: [] });
   });
 });

@@ -304,6 +304,21 @@ describe('budgets of one process', () => {
     expect(soft.turnTo(Date.now())[0]?.used).toBe(270);
   });
 
+  it('KEY-6: an unknown row of a call that can have cost less than is set aside stands at that, and the rest is free', async () => {
+    const set = compile(budget('a', 1e9));
+    const calls = [await admitted(set, 100), await admitted(set, 100), await admitted(set, 100)];
+    for (const [n, [seen, most]] of [
+      [0, 60],
+      [70, 60],
+      [0, 500],
+    ].entries()) {
+      budgets.settle(calls[n]!, null, '{}', seen, most);
+    }
+    await turnOver();
+    expect((await rows()).map(({ s, c }) => `${s} ${c}`)).toEqual(['unknown 60', 'unknown 70', 'unknown 100']);
+    expect(set.turnTo(Date.now())[0]?.used).toBe(230);
+  });
+
   it('KEY-4: a call ends once', async () => {
     const set = compile(budget('a', 1e9));
     const [account] = set.turnTo(Date.now());

@@ -154,9 +154,16 @@ export class Budgets implements ProcessHost {
    * @param event JSON object on one line: the finished usage event
    * @param seenNanos cost of the usage seen until an answer broke off: an unknown row stands at it, or at its bound if that
    * is more; a call without budgets has a bound of 0
+   * @param mostNanos the bound of the row, where the call can have cost less than what is set aside
    */
-  settle(admission: Admission, costNanos: number | null, event: string, seenNanos = 0): void {
-    admission.set.org.settle(admission, costNanos, event, seenNanos);
+  settle(
+    admission: Admission,
+    costNanos: number | null,
+    event: string,
+    seenNanos = 0,
+    mostNanos = admission.boundNanos,
+  ): void {
+    admission.set.org.settle(admission, costNanos, event, seenNanos, mostNanos);
   }
 
   /** Ends a call of which nothing was sent upstream: no row, the money is free again. */

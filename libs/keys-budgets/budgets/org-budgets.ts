@@ -126,13 +126,13 @@ export class OrgBudgets {
     });
   }
 
-  /** @param costNanos what the provider reported; `null`: unknown, the row stays `unknown` at its bound, or at `seenNanos` */
-  settle(admission: Admission, costNanos: number | null, event: string, seenNanos: number): void {
+  /** @param costNanos what the provider reported; `null`: unknown, the row stays `unknown` at `mostNanos`, or at `seenNanos` */
+  settle(admission: Admission, costNanos: number | null, event: string, seenNanos: number, mostNanos: number): void {
     if (admission.isOver) return;
     const isKnown = costNanos !== null && isAmount(costNanos);
     if (costNanos !== null && !isKnown) this.#host.stats.invalidCosts += 1;
     const atLeast = isAmount(seenNanos) ? seenNanos : 0;
-    const cost = isKnown ? costNanos : Math.max(admission.boundNanos, atLeast);
+    const cost = isKnown ? costNanos : Math.max(Math.min(mostNanos, admission.boundNanos), atLeast);
     if (cost > admission.boundNanos) this.#host.stats.aboveBound += 1;
     this.#end(admission, cost, isKnown ? 'settled' : 'unknown', event);
   }

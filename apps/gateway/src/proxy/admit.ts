@@ -1,4 +1,4 @@
-import type { KeyRecord, LimitScope, TokenEstimate } from '#libs/keys-budgets/index.js';
+import type { KeyRecord, LimitScope, LimitTicket, TokenEstimate } from '#libs/keys-budgets/index.js';
 import type { PlanTarget, Target } from '#libs/routing/index.js';
 import type { DataPlane } from './data-plane.js';
 import { factsOf } from './estimate.js';
@@ -46,16 +46,12 @@ export function admitTarget(
   reading: Reading,
   target: PlanTarget,
   plane: DataPlane,
-): Promise<void> | null {
+): Promise<LimitTicket> | null {
   const { plan, snapshot, key } = exchange;
   const limits = plan?.chain === null ? NONE : limitsOfTarget(snapshot, target);
   if (limits.length === 0 || key === null) return null;
   const tokens = usualTokens(exchange, reading, target.target, limits);
-  return Promise.resolve()
-    .then(() => plane.limiter.admit(key.orgId, limits, tokens))
-    .then((ticket) => {
-      exchange.targetTicket = ticket;
-    });
+  return Promise.resolve().then(() => plane.limiter.admit(key.orgId, limits, tokens));
 }
 
 const NOTHING: TokenEstimate = { input: 1, output: 0 };

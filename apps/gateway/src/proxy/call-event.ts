@@ -26,7 +26,7 @@ function headOf(key: KeyRecord): string {
 export function draftOf(exchange: Exchange, key: KeyRecord, target: Target, attempts = 1, isOfItsOwn = false): string {
   const known: Partial<UsageEvent> = {
     route: exchange.endpoint.route,
-    dialect: (exchange.way ?? wayTo(exchange, target) ?? exchange.endpoint).dialect.name,
+    dialect: (wayTo(exchange, target) ?? exchange.endpoint).dialect.name,
     provider: target.provider.name,
     modelRequested: exchange.modelRequested,
     model: target.model,

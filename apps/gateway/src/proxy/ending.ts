@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { TokenUsage } from '#libs/dialects/index.js';
 import type { AppError, ErrorCode } from '#libs/platform/errors.js';
+import type { Failure } from '#libs/routing/index.js';
 import type { OutgoingHeaders } from './response-headers.js';
 
 /** Why the gateway itself ended a call. */
@@ -36,4 +37,14 @@ export interface PassedAnswer {
   /** The usage is the final one. */
   readonly isWhole: boolean;
   readonly error: ErrorCode | null;
+}
+
+/** How an attempt failed. */
+export interface FailedAnswer {
+  readonly failure: Failure;
+  readonly ending: Ending;
+  /** What it reported all the same. */
+  readonly usage: TokenUsage | null;
+  /** The provider ended its answer itself: the usage is the final one. */
+  readonly isWhole: boolean;
 }

@@ -6,10 +6,9 @@ import { newId } from '#libs/platform/ids.js';
 import type { UpperBound } from '#libs/pricing/index.js';
 import type { PlanTarget, RoutePlan, RouteRun, Target } from '#libs/routing/index.js';
 import type { Endpoint } from './endpoints.js';
-import type { Growth } from './outgrowth.js';
 import type { Snapshot } from './snapshot.js';
 import type { TranslatedBody } from './translate-body.js';
-import type { Way } from './way.js';
+import type { UpstreamAttempt } from './upstream-attempt.js';
 
 const NO_BODY = Buffer.alloc(0);
 const NOTHING_DROPPED: readonly string[] = [];
@@ -41,19 +40,15 @@ export class Exchange {
   stream = false;
   /** The caller's body as it is read from here on: the received one, or what stands for it. */
   body: Buffer = NO_BODY;
-  /** The caller did not ask for the usage chunk that the gateway asks for. */
-  hideUsageChunk = false;
-  /** Fields of the body that could not be carried over; the answer names them. */
+  /** Fields of the body that reading has left out, whoever serves the call; the answer names them. */
   dropped: readonly string[] = NOTHING_DROPPED;
-  /** Those that reading has left out, whoever serves the call. */
-  droppedByReading: readonly string[] = NOTHING_DROPPED;
 
   // filled by resolve
   plan: RoutePlan | null = null;
   /** Targets of the plan that can take the call. */
   candidates: readonly PlanTarget[] = NO_CANDIDATES;
-  /** The target in use; before the first attempt the one to begin with. */
-  target: Target | null = null;
+  /** The target to begin with. */
+  first: Target | null = null;
 
   // filled by admit
   /** What the request says about its largest bill; `null`: nobody needed it. */
@@ -66,12 +61,6 @@ export class Exchange {
   bounds: ReadonlyMap<PlanTarget, UpperBound> | null = null;
   /** The body for targets that speak another dialect; `null`: none was needed yet. */
   translations: ReadonlyMap<Target, TranslatedBody> | null = null;
-  /** Output tokens to ask for under a hard budget; `null`: as the request says. */
-  maxTokens: number | null = null;
-  /** What the stream may grow to under a hard budget; `null`: it is not watched. */
-  growth: Growth | null = null;
-  /** A budget pays for a shorter answer than was asked for. */
-  isClamped = false;
   /** The most the call may cost, in nano-dollars, where `estimate` was asked; `null`: not asked, or without bound. */
   boundNanos: number | null = null;
   /** What becomes of the call when its caller leaves; `null`: as the provider's setting says. For hard budgets: `drain`. */
@@ -79,16 +68,10 @@ export class Exchange {
 
   // filled by attempt
   run: RouteRun | null = null;
-  /** How the target in use is spoken to. */
-  way: Way | null = null;
-  /** What the call holds of the limits of its target, where they are asked for apart. */
-  targetTicket: LimitTicket | null = null;
+  /** The latest attempt that was made: its answer is the caller's, unless another one follows. */
+  attempt: UpstreamAttempt | null = null;
   /** Tokens that failed attempts reported. */
   failedTokens = 0;
-
-  // filled while the answer arrives
-  upstreamStatus: number | null = null;
-  firstByteMs: number | null = null;
   settled = false;
 
   constructor(
@@ -104,6 +87,11 @@ export class Exchange {
     const mark = url.indexOf('?');
     this.path = mark < 0 ? url : url.slice(0, mark);
     this.query = mark < 0 ? '' : url.slice(mark + 1);
+  }
+
+  /** Who serves the call, as far as is known: the latest target that was asked, or the one to begin with. */
+  get target(): Target | null {
+    return this.attempt === null ? this.first : this.attempt.target;
   }
 
   /** A header of the request as one string. */

@@ -1,23 +1,21 @@
 import { affordableTokens, costOfTokens } from '#libs/pricing/index.js';
-import type { PlanTarget } from '#libs/routing/index.js';
 import type { Exchange } from './exchange.js';
-import { wayTo } from './way.js';
+import type { UpstreamAttempt } from './upstream-attempt.js';
 
 /**
- * What the money set aside for a call buys at one of its targets: the maximum of output tokens to ask for, and what a stream
- * may grow to. Without a hard budget the request stays as it is.
+ * What the money set aside for a call buys at the target of an attempt: the most it may cost there, the maximum of output
+ * tokens to ask for, and what a stream may grow to. Without a hard budget the request stays as it is.
  */
-export function fund(exchange: Exchange, target: PlanTarget): void {
-  const { admission } = exchange;
-  const bound = exchange.bounds?.get(target);
-  if (bound === undefined || admission === null || !admission.set.hasHard) return;
-  exchange.isClamped = admission.isClampedFrom(bound.wantNanos);
-  exchange.maxTokens = exchange.isClamped ? affordableTokens(bound, admission.boundNanos) : bound.injectedMaxTokens;
-  exchange.growth = null;
-  if (exchange.stream) {
-    const tokens = exchange.maxTokens ?? bound.maxTokens;
+export function fund({ admission, bounds, stream, facts }: Exchange, attempt: UpstreamAttempt): void {
+  const bound = bounds?.get(attempt.planned.target);
+  if (bound === undefined || admission === null) return;
+  attempt.boundNanos = Math.min(bound.wantNanos, admission.boundNanos);
+  if (!admission.set.hasHard) return;
+  attempt.isClamped = admission.isClampedFrom(bound.wantNanos);
+  attempt.maxTokens = attempt.isClamped ? affordableTokens(bound, admission.boundNanos) : bound.injectedMaxTokens;
+  if (stream) {
+    const tokens = attempt.maxTokens ?? bound.maxTokens;
     const againNanos = costOfTokens(bound, tokens) - costOfTokens(bound, 0);
-    const operation = wayTo(exchange, target.target)?.operation ?? 'chat';
-    exchange.growth = { operation, tokens: tokens * (exchange.facts?.answers ?? 1), againNanos };
+    attempt.growth = { operation: attempt.way.operation, tokens: tokens * (facts?.answers ?? 1), againNanos };
   }
 }

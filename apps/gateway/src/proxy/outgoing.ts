@@ -1,7 +1,7 @@
 import { AppError } from '#libs/platform/errors.js';
-import type { Target } from '#libs/routing/index.js';
 import type { Exchange } from './exchange.js';
 import { upstreamHeaders } from './request-headers.js';
+import type { UpstreamAttempt } from './upstream-attempt.js';
 import type { Way } from './way.js';
 
 /** One call to one target, complete but for credentials that expire. */
@@ -14,10 +14,11 @@ export interface Outgoing {
 
 /**
  * What goes to a target: the prepared body and the caller's headers, as the provider wants them. What it cannot take is left
- * out and named in `exchange.dropped`.
+ * out and named in `attempt.dropped`.
  * @throws AppError `wrong_dialect` when the provider does not offer the operation
  */
-export function outgoingTo(exchange: Exchange, target: Target, way: Way, body: Buffer): Outgoing {
+export function outgoingTo(exchange: Exchange, attempt: UpstreamAttempt, body: Buffer): Outgoing {
+  const { target, way } = attempt;
   const { provider, model } = target;
   const { operation } = way;
   const { stream } = exchange;
@@ -27,7 +28,7 @@ export function outgoingTo(exchange: Exchange, target: Target, way: Way, body: B
   const headers = upstreamHeaders(exchange, target, way);
   if (provider.adaptation === null) return { path, headers, body };
   const adapted = provider.adaptation.adapt({ operation, model, stream, headers, body });
-  if (adapted.dropped.length > 0) exchange.dropped = [...new Set([...exchange.dropped, ...adapted.dropped])];
+  attempt.leaveOut(adapted.dropped);
   return { path, headers: adapted.headers, body: adapted.body };
 }
 

@@ -1,4 +1,5 @@
-import { withoutForeignReasoning, type Translation } from '#libs/dialects/index.js';
+import { withoutForeignReasoning } from '#libs/dialects/index.js';
+import type { LimitTicket } from '#libs/keys-budgets/index.js';
 import { AppError } from '#libs/platform/errors.js';
 import type { Attempt } from '#libs/routing/index.js';
 import type { Exchange } from './exchange.js';
@@ -8,49 +9,54 @@ import { prepareBody } from './prepare.js';
 import type { Reading } from './read.js';
 import type { Sending } from './send.js';
 import { translatedBody, withMaximum } from './translate-body.js';
-import { surfaceOf, wayTo, type Way } from './way.js';
+import { UpstreamAttempt } from './upstream-attempt.js';
+import { surfaceOf, wayTo } from './way.js';
 
-/** An attempt as it goes out, and how its answer is read. */
+/** An attempt, and the call to make for it. */
 export interface PreparedAttempt {
-  readonly way: Way;
-  /** `null`: the answer is relayed as it comes. */
-  readonly translation: Translation | null;
+  readonly attempt: UpstreamAttempt;
   readonly sending: Sending;
 }
 
 /**
- * Turns the exchange to the target of an attempt and writes the call for it: the caller's bytes with the documented edits, or
- * their translation.
+ * Writes the call of an attempt: the caller's bytes with the documented edits, or their translation.
  * @throws AppError `wrong_dialect`, or `invalid_request` naming what this target cannot be given
  */
-export function prepareAttempt(exchange: Exchange, reading: Reading, attempt: Attempt): PreparedAttempt {
-  const { target, idleMs } = attempt.target;
+export function prepareAttempt(
+  exchange: Exchange,
+  reading: Reading,
+  planned: Attempt,
+  ticket: LimitTicket | null,
+): PreparedAttempt {
+  const { target, idleMs } = planned.target;
   const way = wayTo(exchange, target);
-  exchange.target = target;
-  exchange.way = way;
-  exchange.upstreamStatus = null;
-  exchange.firstByteMs = null;
   if (way === null) {
     throw new AppError('wrong_dialect', { text: 'The provider of this model does not offer this operation.' });
   }
-  fund(exchange, attempt.target);
-  const translated = translatedBody(exchange, target, way);
-  exchange.dropped =
-    translated === null
-      ? exchange.droppedByReading
-      : [...new Set([...exchange.droppedByReading, ...translated.translation.dropped])];
-  const body =
-    translated === null
-      ? withoutForeignReasoning(surfaceOf(way), prepareBody(exchange, reading, target, exchange.maxTokens))
-      : withMaximum(translated, way, target, exchange.maxTokens);
+  const attempt = new UpstreamAttempt(planned, way, ticket, exchange.dropped);
+  fund(exchange, attempt);
+  const body = bodyFor(exchange, reading, attempt);
   return {
-    way,
-    translation: translated?.translation ?? null,
+    attempt,
     sending: {
       provider: target.provider,
       operation: way.operation,
-      outgoing: outgoingTo(exchange, target, way, body),
-      waits: { firstByteMs: attempt.firstByteMs, idleMs },
+      outgoing: outgoingTo(exchange, attempt, body),
+      waits: { firstByteMs: planned.firstByteMs, idleMs },
     },
   };
+}
+
+function bodyFor(exchange: Exchange, reading: Reading, attempt: UpstreamAttempt): Buffer {
+  const { target, way } = attempt;
+  const translated = translatedBody(exchange, target, way);
+  if (translated === null) {
+    const own = prepareBody(exchange, reading, attempt);
+    const { body, dropped } = withoutForeignReasoning(surfaceOf(way), own);
+    attempt.leaveOut(dropped);
+    return body;
+  }
+  attempt.translation = translated.translation;
+  attempt.leaveOut(translated.translation.dropped);
+  return withMaximum(translated, way, target, attempt.maxTokens);
 }

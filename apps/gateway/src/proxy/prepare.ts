@@ -1,24 +1,24 @@
 import { addField, maxTokensEdits, parseSpan, splice, type Edit } from '#libs/dialects/index.js';
 import { AppError } from '#libs/platform/errors.js';
-import type { Target } from '#libs/routing/index.js';
 import type { Exchange } from './exchange.js';
 import type { Reading } from './read.js';
+import type { UpstreamAttempt } from './upstream-attempt.js';
 
 /**
  * The documented edits of a same-dialect body, made by splicing bytes: the model's name where it differs at the provider,
  * the usage option of streamed chat, and under a hard budget the maximum of output tokens. Everything else reaches the
  * upstream byte for byte.
  *
- * @param maxTokens to be asked for instead of what the request states; `null` leaves the request as it is
+ * @param attempt learns whether the caller gets the usage chunk; its `maxTokens` is asked for instead of what the request
+ * states
  * @throws AppError `invalid_request` for a batch of embeddings under another name
  */
 export function prepareBody(
   exchange: Exchange,
   reading: Reading,
-  target: Target,
-  maxTokens: number | null = null,
+  attempt: Pick<UpstreamAttempt, 'target' | 'maxTokens' | 'hidesUsageChunk'>,
 ): Buffer {
-  exchange.hideUsageChunk = false; // another target may have been asked before
+  const { target, maxTokens } = attempt;
   const edits: Edit[] = [];
   if (maxTokens !== null && exchange.operation !== null) {
     const { chatMaximum } = target.provider;
@@ -39,7 +39,7 @@ export function prepareBody(
     const edit = usageOption(exchange, reading);
     if (edit !== null) {
       edits.push(edit);
-      exchange.hideUsageChunk = true;
+      attempt.hidesUsageChunk = true;
     }
   }
   return splice(exchange.body, edits);

@@ -62,7 +62,7 @@ function field(exchange: Exchange, scanned: ScannedObject, name: string): unknow
 function asChat(exchange: Exchange): Buffer {
   const parsed = parseSpan(exchange.body, { start: 0, end: exchange.body.length });
   const { chat, dropped } = responsesToChat(parsed as Record<string, unknown>);
-  exchange.dropped = exchange.droppedByReading = dropped;
+  exchange.dropped = dropped;
   return Buffer.from(JSON.stringify(chat));
 }
 

@@ -13,7 +13,7 @@ export function isReadable(status: number, headers: IncomingHttpHeaders, isEvent
 }
 
 /** In lower case; of a header that came twice, both. */
-export function mediaType(headers: IncomingHttpHeaders): string {
+export function mediaType(headers: Readonly<Record<string, unknown>>): string {
   return String(headers['content-type'] ?? '').toLowerCase();
 }
 

@@ -17,9 +17,8 @@ export function refuse(exchange: Exchange, plane: DataPlane, error: unknown): vo
 }
 
 /** No upstream call is made: what the call holds of limits and budgets goes back. */
-export function abandon({ ticket, targetTicket, admission }: Exchange, plane: DataPlane): void {
+export function abandon({ ticket, admission }: Exchange, plane: DataPlane): void {
   ticket?.cancel();
-  targetTicket?.cancel();
   if (admission !== null) plane.budgets.cancel(admission);
 }
 

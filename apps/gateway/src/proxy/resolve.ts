@@ -25,7 +25,7 @@ export function resolve(exchange: Exchange, key: KeyRecord): Target {
   exchange.candidates = candidatesOf(exchange, plan);
   const [first] = exchange.candidates;
   if (first === undefined) throw plan.steps.length === 0 ? withoutTargets(plan) : unspoken(plan, model);
-  exchange.target = first.target;
+  exchange.first = first.target;
   return first.target;
 }
 

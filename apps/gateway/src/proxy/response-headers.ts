@@ -42,17 +42,19 @@ const STOPPED: ReadonlySet<string> = new Set([
 /** Headers of ours on every answer: the request's id, where it was served, and whether the connection ends. */
 export function ownHeaders(exchange: Exchange, plane: DataPlane): OutgoingHeaders {
   const headers: OutgoingHeaders = { 'x-request-id': exchange.id };
-  if (exchange.target !== null) {
-    headers['x-smartflow-provider'] = exchange.target.provider.name;
-    headers['x-smartflow-model'] = encodeHeader(exchange.target.model);
+  const { attempt } = exchange;
+  if (attempt !== null) {
+    headers['x-smartflow-provider'] = attempt.target.provider.name;
+    headers['x-smartflow-model'] = encodeHeader(attempt.target.model);
   }
-  if (exchange.endpoint.dialect.name === 'anthropic' && exchange.upstreamStatus === null)
+  if (exchange.endpoint.dialect.name === 'anthropic' && (attempt === null || attempt.upstreamStatus === null))
     headers['request-id'] = exchange.id;
   if (exchange.run !== null) {
     headers['x-smartflow-attempts'] = exchange.run.attempts.length;
     if (exchange.run.plan.chain !== null) headers['x-smartflow-chain'] = encodeHeader(exchange.run.plan.chain);
   }
-  if (exchange.dropped.length > 0) headers['x-smartflow-dropped'] = encodeHeader(exchange.dropped.join(','));
+  const { dropped } = attempt ?? exchange;
+  if (dropped.length > 0) headers['x-smartflow-dropped'] = encodeHeader(dropped.join(','));
   if (exchange.ticket !== null)
     Object.assign(headers, exchange.endpoint.dialect.rateHeaders(exchange.ticket.state(), Date.now()));
   if (plane.draining) headers.connection = 'close';
@@ -63,15 +65,12 @@ export function ownHeaders(exchange: Exchange, plane: DataPlane): OutgoingHeader
  * The tightest budget of the call (KEY-3), and what a clamp left of the answer's length.
  * @param freedNanos what of the money set aside for the call is known to be free again
  */
-export function budgetHeaders(
-  { admission, maxTokens, isClamped }: Exchange,
-  plane: DataPlane,
-  freedNanos: number,
-): OutgoingHeaders {
+export function budgetHeaders({ admission, attempt }: Exchange, plane: DataPlane, freedNanos: number): OutgoingHeaders {
   const state = admission === null ? null : plane.budgets.tightest(admission.set, freedNanos);
   if (state === null) return {};
   const headers = stateHeaders(state, state.remainingNanos);
-  if (isClamped && maxTokens !== null) headers['x-smartflow-budget-max-tokens'] = maxTokens;
+  if (attempt !== null && attempt.isClamped && attempt.maxTokens !== null)
+    headers['x-smartflow-budget-max-tokens'] = attempt.maxTokens;
   return headers;
 }
 

@@ -1,147 +1,169 @@
-import type { TokenUsage } from '#libs/dialects/index.js';
 import { nanosToUsd } from '#libs/ledger/index.js';
+import type { LimitTicket } from '#libs/keys-budgets/index.js';
 import { AppError } from '#libs/platform/errors.js';
-import { failureOf, refusalOf, type Attempt, type Failure, type RouteRun } from '#libs/routing/index.js';
+import { failureOf, refusalOf, type Attempt, type RouteRun } from '#libs/routing/index.js';
 import type { ActiveCall } from './active-calls.js';
 import { admitTarget } from './admit.js';
 import { billAttempt } from './bill-attempt.js';
-import { AnswerCapture } from './capture.js';
+import { CallerAnswer } from './caller-answer.js';
 import type { ClientGoneEnd } from './client-gone.js';
 import type { DataPlane } from './data-plane.js';
-import type { AbortReason, Ending, PassedAnswer, WholeAnswer } from './ending.js';
+import type { AbortReason, Ending, FailedAnswer, PassedAnswer, WholeAnswer } from './ending.js';
 import type { Exchange } from './exchange.js';
 import { prepareAttempt } from './prepare-attempt.js';
 import type { Reading } from './read.js';
 import { rememberAnswer } from './remember-answer.js';
 import { refuse, tellFailure } from './refuse.js';
-import { budgetHeaders, ownHeaders, type OutgoingHeaders } from './response-headers.js';
+import { budgetHeaders } from './response-headers.js';
 import { send } from './send.js';
 import { freedNanos, priceOf, settle, type Outcome } from './settle.js';
 import { UpstreamCall } from './upstream-call.js';
 
-/** Formats whose streams are chunks without a frame around them: what another target sends can go on where one broke off. */
-const CONTINUABLE: ReadonlySet<string | null> = new Set(['chat', 'completions', 'stream_generate']);
+/**
+ * Where a routed call stands:
+ *
+ *     choosing ──▶ trying ──▶ over          answered, passed on, given up, or the caller left
+ *        ▲           │
+ *        └─ billing ◀┘                      failed, and another attempt may follow
+ */
+type State =
+  /** A target is chosen, room in its limits or the end of a pause is waited for: no attempt is under way. */
+  | 'choosing'
+  /** An attempt is under way. */
+  | 'trying'
+  /** A failed attempt gets its own row before the next one: whatever ends the call now waits for that. */
+  | 'billing'
+  /** Settled. What is reported now comes too late. */
+  | 'over';
 
-/** An attempt that failed, as long as nobody else has taken the call. */
-interface Failed {
+/** An attempt that failed. */
+interface Failed extends FailedAnswer {
   readonly call: UpstreamCall;
-  readonly attempt: Attempt;
-  readonly ending: Ending;
-  readonly usage: TokenUsage | null;
-  readonly upstreamStatus: number | null;
-  isBilled: boolean;
 }
+
+/** What the row of the request has to say of its last attempt. */
+type Bill = Pick<Outcome, 'usage' | 'complete' | 'sent'>;
+/** Nothing was sent, or it stands in a row of its own. */
+const NOTHING: Bill = { usage: null, complete: false, sent: false };
 
 /**
  * Stage 8: one request on its way through its plan, attempt by attempt, until an answer is passed on or nobody is left to
- * ask. It owns the caller's side of the answer; each `UpstreamCall` owns one upstream's. It ends in exactly one `settle`,
- * also when the caller has left.
+ * ask. Each `UpstreamCall` reads one upstream's answer and reports here; only the current one is heard. Every way ends in
+ * `#end`, in exactly one row, also when the caller has left or a report breaks.
  */
 export class RoutedCall implements ActiveCall {
   readonly exchange: Exchange;
   readonly plane: DataPlane;
   readonly run: RouteRun;
+  readonly answer: CallerAnswer;
   readonly #reading: Reading;
   activeAt = -1;
   deadlineMs = 0;
+  /** Since when the caller has not read on (monotonic ms); `null` while it reads. */
+  pausedSinceMs: number | null = null;
+  #state: State = 'choosing';
+  /** While trying. */
   #current: UpstreamCall | null = null;
+  /** The latest attempt that failed and was booked: what it has for the caller, should nobody else take the call. */
   #last: Failed | null = null;
   /** Why the latest target could not be asked at all. */
   #unfit: unknown = null;
   /** Pause before the next attempt, or the time an attempt has to its first content. */
   #timer: NodeJS.Timeout | null = null;
   #abortReason: AbortReason | null = null;
-  #over = false;
   /** The caller left and the answer is read for its usage alone: nothing is written any more. */
   #isDraining = false;
   /** Bytes that may still come while draining. */
   #drainableBytes = 0;
-  #pausedSinceMs: number | null = null;
-  readonly #capture: AnswerCapture | null;
 
   constructor(exchange: Exchange, reading: Reading, plane: DataPlane, run: RouteRun) {
     this.exchange = exchange;
     this.plane = plane;
     this.run = run;
+    this.answer = new CallerAnswer(exchange, plane);
     this.#reading = reading;
-    this.#capture = plane.bodies === null ? null : new AnswerCapture(plane);
   }
 
   start(): void {
+    this.deadlineMs = this.exchange.startedMs + this.run.plan.retry.deadlineMs;
     this.plane.active.add(this);
     this.exchange.response.on('close', this.#onClientClose);
-    this.#next();
+    this.#choose();
   }
 
-  /** Since when the caller has not read on (monotonic ms); `null` while it reads. */
-  get pausedSinceMs(): number | null {
-    return this.#pausedSinceMs;
-  }
+  // ---- choosing ----
 
-  // ---- the way through the plan ----
-
-  #next(): void {
+  /** Asks for target after target until an attempt is under way; without any left the call is over. */
+  #choose(): void {
+    this.#state = 'choosing';
     this.#clearTimer();
-    while (!this.#over) {
-      const attempt = this.run.next(performance.now());
-      if (attempt === null) return this.#giveUp();
-      const admitted = admitTarget(this.exchange, this.#reading, attempt.target, this.plane);
-      if (admitted === null) {
-        if (this.#tryMake(attempt)) return;
-      } else {
-        void admitted.then(
-          () => this.#begin(attempt) || this.#next(),
-          (error: unknown) => this.#over || this.#passOver(error) || this.#next(),
-        );
-        return;
+    try {
+      for (;;) {
+        const planned = this.run.next(performance.now());
+        if (planned === null) return this.#giveUp();
+        const room = admitTarget(this.exchange, this.#reading, planned.target, this.plane);
+        if (room !== null) return this.#tryWhenAdmitted(planned, room);
+        if (this.#try(planned, null)) return;
       }
+    } catch (error) {
+      this.#broken(error, NOTHING);
     }
   }
 
-  /** Once the limits of its target have room. True: nothing more is to be done. */
-  #begin(attempt: Attempt): boolean {
-    if (this.#over) this.exchange.targetTicket?.cancel(); // the caller left meanwhile
-    return this.#over || this.#tryMake(attempt);
+  #tryWhenAdmitted(planned: Attempt, room: Promise<LimitTicket>): void {
+    void room.then(
+      (ticket) => {
+        if (this.run.current !== planned) return ticket.cancel(); // the call has ended meanwhile
+        if (!this.#try(planned, ticket)) this.#choose();
+      },
+      (error: unknown) => {
+        if (this.run.current !== planned) return;
+        this.#passOver(error, null);
+        this.#choose();
+      },
+    );
   }
 
   /** Whether the attempt is under way; else its target cannot be asked, and the next one may. */
-  #tryMake(attempt: Attempt): boolean {
+  #try(planned: Attempt, ticket: LimitTicket | null): boolean {
+    const { exchange, plane } = this;
     try {
-      this.#make(attempt);
+      const { attempt, sending } = prepareAttempt(exchange, this.#reading, planned, ticket);
+      this.deadlineMs = Math.max(this.deadlineMs, exchange.startedMs + sending.provider.timeouts.totalMs);
+      const call = new UpstreamCall(this, attempt);
+      exchange.attempt = attempt;
+      this.#current = call;
+      this.#state = 'trying';
+      if (this.run.plan.chain !== null) {
+        this.#timer = setTimeout(() => call.abort('upstream_timeout'), planned.firstByteMs);
+      }
+      send(sending, plane, call);
       return true;
     } catch (error) {
-      return this.#passOver(error);
+      this.#passOver(error, ticket);
+      return false;
     }
   }
 
-  #passOver(error: unknown): false {
+  #passOver(error: unknown, ticket: LimitTicket | null): void {
+    this.#clearTimer();
+    this.#state = 'choosing';
     this.#current = null;
     this.#unfit = error;
-    this.exchange.targetTicket?.cancel();
-    this.exchange.targetTicket = null;
+    this.exchange.attempt = this.#last?.call.attempt ?? null;
+    ticket?.cancel();
     this.run.passedOver();
-    return false;
-  }
-
-  #make(attempt: Attempt): void {
-    const { exchange, plane } = this;
-    const { way, translation, sending } = prepareAttempt(exchange, this.#reading, attempt);
-    this.deadlineMs = Math.max(this.deadlineMs, exchange.startedMs + sending.provider.timeouts.totalMs);
-    const call = new UpstreamCall(this, attempt, way, translation);
-    this.#current = call;
-    if (this.run.plan.chain !== null) {
-      this.#timer = setTimeout(() => call.abort('upstream_timeout'), attempt.firstByteMs);
-    }
-    send(sending, plane, call);
   }
 
   /** Nobody is left to ask. */
   #giveUp(): void {
-    if (this.#last !== null) return this.#deliver(this.#last);
-    const error = this.#unfit ?? refusalOf(this.run, performance.now());
-    this.#over = true;
+    if (this.#last !== null) return this.#deliver(this.#last, NOTHING);
     this.#leave();
-    refuse(this.exchange, this.plane, error);
+    try {
+      refuse(this.exchange, this.plane, this.#unfit ?? refusalOf(this.run, performance.now()));
+    } finally {
+      this.plane.active.delete(this);
+    }
   }
 
   #clearTimer(): void {
@@ -149,201 +171,179 @@ export class RoutedCall implements ActiveCall {
     this.#timer = null;
   }
 
-  // ---- what an attempt reports ----
+  // ---- trying: what the current attempt reports ----
 
   /** The answer is one that comes as a whole: from here on only the pause between its chunks is bounded. */
-  answerHasBegun(): void {
-    this.#clearTimer();
+  answerHasBegun(call: UpstreamCall): void {
+    if (call === this.#current) this.#clearTimer();
   }
 
-  content(): void {
+  content(call: UpstreamCall): void {
+    if (call !== this.#current) return;
     this.#clearTimer();
     this.run.content(performance.now());
   }
 
+  /** Passes on a part of an answer. */
+  write(call: UpstreamCall, bytes: Buffer): void {
+    if (call !== this.#current || this.#isDraining) return;
+    if (!this.answer.write(call, bytes)) this.#pause(call);
+  }
+
   answered(call: UpstreamCall, { status, headers, body, usage, received }: WholeAnswer): void {
+    if (call !== this.#current) return;
     const { exchange, plane } = this;
-    this.run.succeeded(performance.now(), usage);
-    rememberAnswer(this.exchange, this.plane, received);
-    const price = priceOf(exchange, plane, usage);
-    if (price.priceVersion !== null) headers['x-smartflow-cost-usd'] = nanosToUsd(BigInt(price.costNanos));
-    if (!this.#isDraining) {
-      Object.assign(headers, budgetHeaders(exchange, plane, freedNanos(exchange, usage, price)));
-      this.#writeWhole(status, headers, body);
+    try {
+      this.run.succeeded(performance.now(), usage);
+      rememberAnswer(exchange, plane, received);
+      const price = priceOf(exchange, plane, usage);
+      if (price.priceVersion !== null) headers['x-smartflow-cost-usd'] = nanosToUsd(BigInt(price.costNanos));
+      if (!this.#isDraining) {
+        Object.assign(headers, budgetHeaders(exchange, plane, freedNanos(exchange, usage, price)));
+        this.answer.writeWhole(status, headers, body);
+      }
+      this.#end({ usage, price, complete: true, error: null, sent: call.isSent });
+    } catch (error) {
+      this.#broken(error, { usage, complete: true, sent: call.isSent });
     }
-    this.#settle({ usage, price, complete: true, error: null, sent: call.isSent });
   }
 
   ended(call: UpstreamCall, { usage, head, isWhole, error }: PassedAnswer): void {
-    if (error === null) this.run.succeeded(performance.now(), usage);
-    else this.run.failed(performance.now(), failureOf('late_cut'), usage);
-    if (head !== null) rememberAnswer(this.exchange, this.plane, head);
-    if (!this.#isDraining) this.#end(call);
-    this.#settle({ usage, complete: error === null && isWhole, error, sent: call.isSent });
-  }
-
-  failed(call: UpstreamCall, failure: Failure, usage: TokenUsage | null, ending: Ending): void {
-    this.#clearTimer();
-    const { exchange, run } = this;
-    const nowMs = performance.now();
-    this.#current = null;
-    if (this.#isDraining || this.#abortReason === 'client_gone') {
-      run.left(nowMs, usage);
-      // Many clients close as soon as they have read the last event: then nothing is missing.
-      const complete = call.isComplete() || ending.kind === 'answer';
-      return this.#settle({ usage, complete, error: complete ? null : 'client_gone', sent: call.isSent });
+    if (call !== this.#current) return;
+    const complete = error === null && isWhole;
+    try {
+      if (error === null) this.run.succeeded(performance.now(), usage);
+      else this.run.failed(performance.now(), failureOf('late_cut'), usage);
+      if (head !== null) rememberAnswer(this.exchange, this.plane, head);
+      if (!this.#isDraining) this.answer.close(call);
+      this.#end({ usage, complete, error, sent: call.isSent });
+    } catch (thrown) {
+      this.#broken(thrown, { usage, complete, sent: call.isSent });
     }
-    const { attempt } = call;
-    const failed = { call, attempt, ending, usage, upstreamStatus: exchange.upstreamStatus, isBilled: false };
-    const verdict = run.failed(nowMs, failure, usage);
-    this.#note(failed, failure);
-    if (verdict.action !== 'again' || this.#abortReason !== null || !this.#mayGoOn()) return this.#deliver(failed);
-    this.#last = failed;
-    this.#moveOn(failed, verdict.delayMs);
   }
 
-  /** Before the first content another target can always take the call. */
-  #mayGoOn(): boolean {
-    return !this.exchange.response.headersSent || CONTINUABLE.has(this.exchange.operation);
+  failed(call: UpstreamCall, answer: FailedAnswer): void {
+    if (call !== this.#current) return;
+    const { usage, isWhole, ending } = answer;
+    const bill = { usage, complete: isWhole, sent: call.isSent };
+    this.#clearTimer();
+    try {
+      if (this.#isDraining || this.#abortReason === 'client_gone') {
+        this.run.left(performance.now(), usage);
+        // Many clients close as soon as they have read the last event: then nothing is missing.
+        const complete = call.attempt.isComplete() || ending.kind === 'answer';
+        return this.#end({ ...bill, complete, error: complete ? null : 'client_gone' });
+      }
+      const failed = { ...answer, call };
+      const verdict = this.run.failed(performance.now(), answer.failure, usage);
+      this.#note(failed);
+      const mayGoOn = verdict.action === 'again' && this.#abortReason === null && this.answer.mayMove;
+      if (!mayGoOn) return this.#deliver(failed, bill);
+      this.#bill(failed, bill, verdict.delayMs);
+    } catch (error) {
+      this.#broken(error, bill);
+    }
   }
 
-  #moveOn(failed: Failed, delayMs: number): void {
-    const { exchange, plane } = this;
-    const { call, usage, ending, attempt, upstreamStatus } = failed;
-    exchange.targetTicket?.settle(usage === null ? 0 : usage.inputTokens + usage.outputTokens);
-    exchange.targetTicket = null;
-    if (usage !== null) exchange.failedTokens += usage.inputTokens + usage.outputTokens;
-    const complete = ending.kind === 'answer';
-    const billed = billAttempt(exchange, plane, { attempt, usage, complete, sent: call.isSent, upstreamStatus });
-    const goOn = (isBilled: boolean): void => {
-      if (this.#over) return;
-      if (!isBilled) return this.#deliver(failed);
-      failed.isBilled = true;
-      if (delayMs === 0) this.#next();
-      else this.#timer = setTimeout(() => this.#next(), delayMs);
-    };
-    if (billed instanceof Promise) billed.then(goOn, (error: unknown) => this.#broken(failed, error));
-    else goOn(billed);
-  }
-
-  #broken(failed: Failed, error: unknown): void {
-    this.plane.log.error({ requestId: this.exchange.id, err: error }, 'a failed attempt could not be booked');
-    if (!this.#over) this.#deliver(failed);
-  }
-
-  #note({ ending, attempt }: Failed, failure: Failure): void {
+  #note({ call, ending, failure }: Failed): void {
     const { exchange, plane } = this;
     if (ending.kind === 'answer' && this.run.plan.chain === null) return;
-    const told = { requestId: exchange.id, provider: attempt.target.target.provider.name, attempt: attempt.number };
+    const { target, planned } = call.attempt;
+    const told = { requestId: exchange.id, provider: target.provider.name, attempt: planned.number };
     const error = ending.kind === 'error' ? { code: ending.error.code, err: ending.error.cause } : {};
     plane.log.warn({ ...told, class: failure.class, status: failure.status, ...error }, 'an upstream call failed');
   }
 
-  // ---- the caller's side ----
-
-  #end(call: UpstreamCall): void {
-    const { response, upstreamStatus } = this.exchange;
-    if (!response.headersSent) {
-      response.writeHead(upstreamStatus ?? 200, { ...call.headers, ...budgetHeaders(this.exchange, this.plane, 0) });
-    }
-    response.end();
-  }
-
-  /** Passes on what an attempt made of its answer; the status line goes with the first of it. */
-  write(status: number, headers: OutgoingHeaders, bytes: Buffer): void {
-    if (this.#isDraining) return;
-    const { response } = this.exchange;
-    // What the call holds of its budgets counts as taken until its answer is there as a whole.
-    if (!response.headersSent)
-      response.writeHead(status, { ...headers, ...budgetHeaders(this.exchange, this.plane, 0) });
-    this.#capture?.push(bytes);
-    if (!response.write(bytes)) this.#pause();
-  }
-
-  /** The caller gets what the failed attempt has for it. */
-  #deliver(failed: Failed): void {
-    const { exchange } = this;
-    const { call, ending, isBilled } = failed;
-    exchange.target = failed.attempt.target.target;
-    exchange.upstreamStatus = failed.upstreamStatus;
-    const usage = isBilled ? null : failed.usage;
-    const sent = call.isSent && !isBilled;
-    if (ending.kind === 'answer') {
-      const headers = {
-        ...ending.headers,
-        ...ownHeaders(exchange, this.plane),
-        ...budgetHeaders(exchange, this.plane, freedNanos(exchange, usage, priceOf(exchange, this.plane, usage))),
-      };
-      if (exchange.response.headersSent) exchange.response.end();
-      else this.#writeWhole(ending.status, headers, ending.body);
-      return this.#settle({ usage, complete: true, error: null, sent });
-    }
-    const error = this.#errorFor(ending.error);
-    if (!exchange.response.headersSent) {
-      const verdict = ending.status === 0 ? null : { status: ending.status, retryAfter: ending.retryAfter };
-      tellFailure(exchange, this.plane, error, verdict);
-    } else if (call.mode === 'events') {
-      const frames = call.breakOff(error);
-      if (frames !== null) this.#capture?.push(frames);
-      exchange.response.end(frames ?? undefined);
-    } else {
-      exchange.response.destroy(); // no frame can follow half a JSON body: the broken connection is the error
-    }
-    this.#settle({ usage, complete: false, error: error.code, sent });
-  }
-
-  /** Where several attempts got no answer, the caller learns of each. */
-  #errorFor(error: AppError): AppError {
-    const isOurs = this.#abortReason !== null || error.kind !== 'upstream';
-    const { chain } = this.run.plan;
-    if (isOurs || chain === null || this.run.attempts.length < 2 || this.exchange.response.headersSent) return error;
-    return refusalOf(this.run, performance.now());
-  }
-
-  #writeWhole(status: number, headers: OutgoingHeaders, body: Buffer): void {
-    const { response } = this.exchange;
-    headers['content-length'] = body.length;
-    this.#capture?.push(body);
-    response.writeHead(status, headers);
-    response.end(body);
-  }
-
-  #pause(): void {
-    if (this.#pausedSinceMs !== null) return;
-    this.#pausedSinceMs = performance.now();
-    this.#current?.pause();
+  #pause(call: UpstreamCall): void {
+    call.pause();
+    if (this.pausedSinceMs !== null) return;
+    this.pausedSinceMs = performance.now();
     this.exchange.response.once('drain', () => {
-      if (this.#pausedSinceMs !== null) this.#resume();
+      if (this.pausedSinceMs !== null) this.#resume();
     });
   }
 
   #resume(): void {
-    this.#pausedSinceMs = null;
+    this.pausedSinceMs = null;
     this.#current?.resume();
+  }
+
+  // ---- billing ----
+
+  #bill(failed: Failed, bill: Bill, delayMs: number): void {
+    const { exchange, plane } = this;
+    const { attempt } = failed.call;
+    const { usage } = bill;
+    this.#state = 'billing';
+    this.#current = null;
+    const tokens = usage === null ? 0 : usage.inputTokens + usage.outputTokens;
+    attempt.ticket?.settle(tokens);
+    exchange.failedTokens += tokens;
+    const billed = billAttempt(exchange, plane, { attempt, usage, isWhole: bill.complete, sent: bill.sent });
+    const goOn = (isBilled: boolean): void => this.#billed(failed, isBilled ? null : bill, delayMs);
+    if (!(billed instanceof Promise)) return goOn(billed);
+    billed.then(goOn, (error: unknown) => {
+      plane.log.error({ requestId: exchange.id, err: error }, 'a failed attempt could not be booked');
+      goOn(false);
+    });
+  }
+
+  /** @param unpaid what the request's own row must say of the attempt; `null`: it has a row of its own */
+  #billed(failed: Failed, unpaid: Bill | null, delayMs: number): void {
+    if (unpaid !== null || this.#abortReason !== null) return this.#deliver(failed, unpaid ?? NOTHING);
+    this.#last = failed;
+    this.#state = 'choosing';
+    if (delayMs === 0) this.#choose();
+    else this.#timer = setTimeout(() => this.#choose(), delayMs);
   }
 
   // ---- the end ----
 
   /** Ends the call from our side; the caller gets what the reason asks for. Without a caller it may be drained instead. */
   abort(reason: AbortReason): void {
-    if (this.#over || this.#abortReason !== null) return;
+    if (this.#state === 'over' || this.#abortReason !== null) return;
     if (reason === 'client_gone' && !this.#isDraining) {
-      const end = this.#current?.isComplete() === true ? 'complete' : this.#startDraining();
+      const end = this.#current?.attempt.isComplete() === true ? 'complete' : this.#startDraining();
       if (end === null) return;
       this.plane.metrics.clientGone(end);
     }
     this.#abortReason = reason;
-    if (this.#current !== null) this.#current.abort(reason);
-    else this.#endBetween(reason);
+    if (this.#state === 'trying') this.#current?.abort(reason);
+    else if (this.#state === 'choosing') this.#endBetween(reason);
   }
 
-  /** While no attempt is under way. */
   #endBetween(reason: AbortReason): void {
-    this.#clearTimer();
-    if (reason !== 'client_gone' && this.#last !== null) return this.#deliver(this.#last);
-    this.run.left(performance.now());
+    if (this.run.current !== null) this.run.passedOver(); // it waited for room in the limits of its target
+    if (this.#last !== null) return this.#deliver(this.#last, NOTHING);
     if (reason !== 'client_gone') tellFailure(this.exchange, this.plane, new AppError(reason));
-    this.#settle({ usage: null, complete: false, error: reason, sent: false });
+    this.#end({ ...NOTHING, error: reason });
+  }
+
+  /** The caller, if there is one, gets what the failed attempt has for it. */
+  #deliver(failed: Failed, bill: Bill): void {
+    try {
+      const { call, ending } = failed;
+      const isGone = this.#abortReason === 'client_gone';
+      this.#end({ ...bill, error: isGone ? 'client_gone' : this.answer.tell(call, this.#toldOf(ending), bill.usage) });
+    } catch (error) {
+      this.#broken(error, bill);
+    }
+  }
+
+  /** Where several attempts got no answer, the caller learns of each. */
+  #toldOf(ending: Ending): Ending {
+    if (ending.kind === 'answer' || ending.error.kind !== 'upstream' || this.#abortReason !== null) return ending;
+    if (this.run.plan.chain === null || this.run.attempts.length < 2 || this.answer.hasBegun) return ending;
+    return { ...ending, error: refusalOf(this.run, performance.now()) };
+  }
+
+  /** A fault of ours. The call ends all the same, and the caller must not wait. */
+  #broken(error: unknown, bill: Bill): void {
+    const { exchange, plane } = this;
+    plane.log.error({ requestId: exchange.id, err: error }, 'a call broke in the gateway');
+    if (this.answer.hasBegun) exchange.response.destroy();
+    else tellFailure(exchange, plane, new AppError('internal', { cause: error }));
+    this.#end({ ...bill, error: 'internal' });
   }
 
   // A paused upstream connection would stay in its pool for ever once its client has left.
@@ -363,7 +363,7 @@ export class RoutedCall implements ActiveCall {
     this.#drainableBytes = policy.maxBytes;
     this.deadlineMs = Math.min(this.deadlineMs, performance.now() + policy.maxMs);
     response.destroy(); // of a caller that only stopped reading
-    if (this.#pausedSinceMs !== null) this.#resume();
+    if (this.pausedSinceMs !== null) this.#resume();
     return null;
   }
 
@@ -372,27 +372,30 @@ export class RoutedCall implements ActiveCall {
     return !this.#isDraining || (this.#drainableBytes -= bytes) >= 0;
   }
 
+  /** Nothing is heard or waited for any more. */
   #leave(): void {
+    this.#state = 'over';
+    this.#current = null;
     this.#clearTimer();
-    this.plane.active.delete(this);
+    if (this.run.current !== null) this.run.left(performance.now());
   }
 
-  #settle(outcome: Omit<Outcome, 'captured'>): void {
-    this.#over = true;
+  /** Where every call ends that a target was asked for, once: what it holds goes back and its row is written. */
+  #end(outcome: Omit<Outcome, 'captured'>): void {
+    if (this.#state === 'over') return;
+    this.#leave();
+    const { exchange, plane } = this;
     try {
       if (this.#isDraining) {
-        this.plane.drains.release();
-        this.plane.metrics.clientGone(outcome.complete ? 'drained' : 'cut');
+        plane.drains.release();
+        plane.metrics.clientGone(outcome.complete ? 'drained' : 'cut');
       }
       const error = this.#isDraining ? 'client_gone' : outcome.error;
-      settle(this.exchange, this.plane, { ...outcome, error, captured: this.#capture?.take() ?? null });
+      settle(exchange, plane, { ...outcome, error, captured: this.answer.takeCaptured() });
     } catch (error) {
-      this.plane.log.error(
-        { requestId: this.exchange.id, err: error },
-        'the end of a call could not be recorded in full',
-      );
+      plane.log.error({ requestId: exchange.id, err: error }, 'the end of a call could not be recorded in full');
     } finally {
-      this.#leave(); // else a stop would wait for it
+      plane.active.delete(this); // else a stop would wait for it
     }
   }
 }

@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import type { TokenUsage } from '#libs/dialects/index.js';
 import type { Admission, KeyRecord } from '#libs/keys-budgets/index.js';
 import { systemClock } from '#libs/platform/clock.js';
-import { Router, type RouteContext, type RoutePlan, type Target } from '#libs/routing/index.js';
+import { Router, type Attempt, type RouteContext, type RoutePlan, type Target } from '#libs/routing/index.js';
 import { ActiveCalls } from './active-calls.js';
 import { DrainRoom } from './client-gone.js';
 import type { DataPlane } from './data-plane.js';
@@ -13,6 +13,8 @@ import { settle, type Outcome } from './settle.js';
 import type { Snapshot } from './snapshot.js';
 import type { Reading } from './read.js';
 import { RoutedCall } from './routed-call.js';
+import { UpstreamAttempt } from './upstream-attempt.js';
+import type { Way } from './way.js';
 
 interface Booked {
   readonly cost: number | null;
@@ -39,8 +41,10 @@ function exchangeOf(upstreamStatus: number | null): Exchange {
   const response = new ServerResponse(request);
   const exchange = new Exchange(endpoint, request, response, Buffer.from('{}'), {} as Snapshot);
   exchange.operation = 'chat';
-  exchange.upstreamStatus = upstreamStatus;
-  exchange.target = { provider: { name: 'p', timeouts: { totalMs: 1 } }, model: 'm' } as unknown as Target;
+  const target = { provider: { name: 'p', timeouts: { totalMs: 1 } }, model: 'm' } as unknown as Target;
+  const way: Way = { dialect: endpoint.dialect, operation: 'chat', translator: null };
+  exchange.attempt = new UpstreamAttempt({ target: { target } } as Attempt, way, null, []);
+  exchange.attempt.upstreamStatus = upstreamStatus;
   exchange.key = { id: 'key_1', orgId: 'org_default' } as KeyRecord;
   exchange.admission = { draft: '{}', accounts: [{}], boundNanos: 500 } as unknown as Admission;
   return exchange;

@@ -43,9 +43,10 @@ export function settle(exchange: Exchange, plane: DataPlane, outcome: Outcome): 
 }
 
 function record(exchange: Exchange, plane: DataPlane, outcome: Outcome): void {
+  const { attempt } = exchange;
   const tokens = tokensUsed(exchange, outcome);
   exchange.ticket?.settle(tokens === null ? null : tokens + exchange.failedTokens);
-  exchange.targetTicket?.settle(tokens);
+  attempt?.ticket?.settle(tokens);
   const price = outcome.price ?? priceOf(exchange, plane, outcome.usage);
   const { target, key, admission } = exchange;
   if (target === null || key === null || admission === null) return;
@@ -56,16 +57,16 @@ function record(exchange: Exchange, plane: DataPlane, outcome: Outcome): void {
     attempts === 1 && exchange.plan?.chain == null ? admission.draft : draftOf(exchange, key, target, attempts);
   const event = eventText(draft, {
     status,
-    upstreamStatus: exchange.upstreamStatus,
+    upstreamStatus: attempt?.upstreamStatus ?? null,
     error: outcome.error,
     usage: outcome.usage,
     usageSource: outcome.usage === null ? 'none' : outcome.complete ? 'measured' : 'partial',
     priceVersion: price.priceVersion,
     costEstimates: price.estimates,
     latencyMs: Math.round(latencyMs),
-    firstByteMs: exchange.firstByteMs === null ? null : Math.round(exchange.firstByteMs),
+    firstByteMs: attempt === null || attempt.firstByteMs === null ? null : Math.round(attempt.firstByteMs),
   });
-  plane.budgets.settle(admission, bookedNanos(exchange, outcome, price), event, price.costNanos);
+  plane.budgets.settle(admission, bookedNanos(exchange, outcome, price), event, price.costNanos, attempt?.boundNanos);
   plane.metrics.called(exchange, status, latencyMs, outcome.usage, price.costNanos);
   if (exchange.boundNanos !== null && outcome.complete && price.priceVersion !== null) {
     plane.metrics.billed(target, price.costNanos, exchange.boundNanos);
@@ -86,7 +87,7 @@ function record(exchange: Exchange, plane: DataPlane, outcome: Outcome): void {
 
 /**
  * What is charged: the price of the usage where the provider told all of it, nothing where it did no work, else `null`:
- * nobody knows, and the row stands at what was set aside, or at what was seen where that is more.
+ * nobody knows, and the row stands at the bound of the attempt, or at what was seen where that is more.
  */
 export function bookedNanos(
   exchange: Exchange,
@@ -94,25 +95,26 @@ export function bookedNanos(
   price: CallPrice,
 ): number | null {
   if (usage !== null) return complete && price !== UNCOUNTABLE ? price.costNanos : null;
-  return !sent || isRefused(exchange.upstreamStatus) || isFree(exchange.operation) ? 0 : null;
+  return !sent || isRefused(exchange) || isFree(exchange.operation) ? 0 : null;
 }
 
 /** The provider turned the call away: nothing was generated. Any other 5xx may come after the work was done, and is billed. */
-function isRefused(upstreamStatus: number | null): boolean {
-  if (upstreamStatus === null) return false;
+function isRefused({ attempt }: Exchange): boolean {
+  const upstreamStatus = attempt?.upstreamStatus ?? 0;
   return (upstreamStatus >= 400 && upstreamStatus < 500) || upstreamStatus === STATUS_OVERLOADED;
 }
 
 /** What of the money set aside is free again once an answer that is there as a whole is booked. */
 export function freedNanos(exchange: Exchange, usage: TokenUsage | null, price: CallPrice): number {
   const boundNanos = exchange.admission?.boundNanos ?? 0;
-  return boundNanos - (bookedNanos(exchange, { usage, complete: true, sent: true }, price) ?? boundNanos);
+  const bookedAs = bookedNanos(exchange, { usage, complete: true, sent: true }, price);
+  return boundNanos - (bookedAs ?? exchange.attempt?.boundNanos ?? boundNanos);
 }
 
 /** What counts against limits of tokens; `null` when nobody knows what the provider has done: the estimate stays. */
-function tokensUsed({ upstreamStatus }: Exchange, { usage, error }: Outcome): number | null {
+function tokensUsed(exchange: Exchange, { usage, error }: Outcome): number | null {
   if (usage !== null) return usage.inputTokens + usage.outputTokens;
-  return error === 'upstream_unreachable' || isRefused(upstreamStatus) ? 0 : null;
+  return error === 'upstream_unreachable' || isRefused(exchange) ? 0 : null;
 }
 
 /** What the usage costs at the price in force when the call began; free when nothing was reported. */

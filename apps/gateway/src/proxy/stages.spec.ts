@@ -4,6 +4,7 @@ import { type Admission, type KeyRecord } from '#libs/keys-budgets/index.js';
 import { AppError } from '#libs/platform/errors.js';
 import { renderMetrics } from '#libs/platform/metrics.js';
 import { bundledPriceTable } from '#libs/pricing/index.js';
+import type { Target } from '#libs/routing/index.js';
 import { anyKey, providerOf, snapshotWith } from '#test/fakes/any-call.js';
 import { ActiveCalls } from './active-calls.js';
 import { authenticate } from './authenticate.js';
@@ -46,6 +47,8 @@ function exchangeOf({ route = '/v1/chat/completions', url = route, headers = {},
   return new Exchange(endpointOf('POST', route)!, request, new ServerResponse(request), Buffer.from(body), snapshot);
 }
 
+const sentTo = (target: Target, maxTokens: number | null = null) => ({ target, maxTokens, hidesUsageChunk: false });
+
 const codeOf = (run: () => unknown): string => {
   try {
     run();
@@ -63,7 +66,7 @@ describe('Exchange', () => {
     authenticate(used);
     const reading = read(used);
     const target = resolve(used, key);
-    used.body = prepareBody(used, reading, target);
+    used.body = prepareBody(used, reading, sentTo(target));
     upstreamHeaders(used, target);
     expect(Object.keys(used)).toEqual(fresh);
   });
@@ -191,7 +194,7 @@ describe('prepareBody', () => {
   const prepared = (body: string): string => {
     const exchange = exchangeOf({ body });
     const reading = read(exchange);
-    return prepareBody(exchange, reading, resolve(exchange, key)).toString();
+    return prepareBody(exchange, reading, sentTo(resolve(exchange, key))).toString();
   };
 
   it.each([
@@ -232,7 +235,7 @@ describe('prepareBody', () => {
   ])('KEY-4: %s goes out as %s when 64 tokens are all the money buys', (body, expected) => {
     const exchange = exchangeOf({ body });
     const reading = read(exchange);
-    const sent = prepareBody(exchange, reading, resolve(exchange, key), 64).toString();
+    const sent = prepareBody(exchange, reading, sentTo(resolve(exchange, key), 64)).toString();
     expect(sent).toBe(expected);
     JSON.parse(sent);
   });

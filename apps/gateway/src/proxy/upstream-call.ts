@@ -1,22 +1,15 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
-import {
-  withoutUsageChunk,
-  withServiceTier,
-  type TokenUsage,
-  type TranslatedStream,
-  type Translation,
-} from '#libs/dialects/index.js';
+import { withoutUsageChunk, type TranslatedStream } from '#libs/dialects/index.js';
 import { AppError } from '#libs/platform/errors.js';
 import {
   classifyAnswer,
   classifyHiddenError,
   classifyStreamError,
   retryAfterMs,
-  type Attempt,
   type Failure,
 } from '#libs/routing/index.js';
-import { errorEnding, type AbortReason, type Ending } from './ending.js';
+import { errorEnding, type AbortReason, type Ending, type FailedAnswer } from './ending.js';
 import type { Exchange } from './exchange.js';
 import { beginsContent, errorIn } from './first-content.js';
 import type { OutgrowthWatch } from './outgrowth.js';
@@ -27,13 +20,13 @@ import { scrub } from './scrub.js';
 import { SseBlocks } from './sse-blocks.js';
 import { EndsOfStream } from './stream-ends.js';
 import { streamTypeFor } from './translate-body.js';
+import type { UpstreamAttempt } from './upstream-attempt.js';
 import { classOfFailure, errorOfAbort, upstreamError } from './upstream-error.js';
 import { watchGrowth } from './watch-growth.js';
-import { isDone, usageOfEnds, type Way } from './way.js';
 
 /** Answers up to this size are sent in one piece, so that one which breaks off can still become a proper error. */
 const WHOLE_LIMIT_BYTES = 1024 * 1024;
-/** An answer that is translated must be held as a whole. */
+/** An answer that is translated, or follows half a stream, must be held as a whole. */
 const TRANSLATED_LIMIT_BYTES = 16 * 1024 * 1024;
 /** Events that open a stream without content; beyond this they are passed on as they come. */
 const HELD_LIMIT_BYTES = 64 * 1024;
@@ -44,16 +37,15 @@ type Mode = 'whole' | 'events' | 'raw';
 /**
  * One upstream call, as an undici dispatch handler: reads the answer in the provider's dialect and hands it to the
  * `RoutedCall` in the caller's. No streams and no closures per chunk: this is the hot path (ADR 0003). It ends in exactly one
- * `succeeded` or `failed`.
+ * `answered`, `ended` or `failed`.
  */
 export class UpstreamCall implements Dispatcher.DispatchHandler {
   readonly #call: RoutedCall;
   readonly #exchange: Exchange;
-  readonly #way: Way;
-  readonly #translation: Translation | null;
   /** Another target may take the call until its first content: nothing is passed on before. */
   readonly #mayMove: boolean;
-  readonly attempt: Attempt;
+  /** An error event would move the call to another target: it is looked for. */
+  #watchesErrors: boolean;
   #controller: Dispatcher.DispatchController | null = null;
   #abortReason: AbortReason | null = null;
   #over = false;
@@ -61,22 +53,21 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   #mode: Mode = 'whole';
   #headers: OutgoingHeaders = {};
   #blocks: SseBlocks | null = null;
-  #ends: EndsOfStream | null = null;
   #stream: TranslatedStream | null = null;
   #outgrowth: OutgrowthWatch | null = null;
-  /** Service tier that a header of the answer names. */
-  #tier: string | null = null;
   #parts: Buffer[] = [];
   #partsBytes = 0;
   #hasContent = false;
+  /** What tells the caller of an error behind content: kept back, another target may take the call. */
+  #errorFrames: Buffer | null = null;
 
-  constructor(call: RoutedCall, attempt: Attempt, way: Way, translation: Translation | null) {
+  constructor(
+    call: RoutedCall,
+    readonly attempt: UpstreamAttempt,
+  ) {
     this.#call = call;
     this.#exchange = call.exchange;
-    this.#way = way;
-    this.#translation = translation;
-    this.attempt = attempt;
-    this.#mayMove = call.run.plan.chain !== null;
+    this.#watchesErrors = this.#mayMove = call.run.plan.chain !== null;
   }
 
   /** Whether anything went upstream. */
@@ -137,7 +128,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
       else if (this.#mode === 'events') this.#endEvents();
       else {
         this.#over = true;
-        this.#call.ended(this, { usage: this.#usageSoFar(), head: null, isWhole: true, error: null });
+        this.#call.ended(this, { usage: this.attempt.usageSoFar(), head: null, isWhole: true, error: null });
       }
     } catch (error) {
       this.#brokenByUs(error);
@@ -148,25 +139,29 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     if (this.#over) return;
     const reason = this.#abortReason;
     this.#fail(
-      reason === null ? upstreamError(error, this.#exchange.upstreamStatus !== null) : errorOfAbort(reason, error),
+      reason === null ? upstreamError(error, this.attempt.upstreamStatus !== null) : errorOfAbort(reason, error),
     );
   }
 
   /** An answer that cannot be read, or a fault of ours in the middle of a call: it must still end, with a row, and be seen. */
   #brokenByUs(error: unknown): void {
-    const known = error instanceof AppError ? error : new AppError('internal', { cause: error });
-    if (known.code === 'internal') {
-      this.#call.plane.log.error({ requestId: this.#exchange.id, err: error }, 'an answer could not be passed on');
-    }
+    const known = this.#known(error);
     if (this.#over) return;
     this.#fail(known);
     this.#controller?.abort(new Error('internal'));
   }
 
+  #known(error: unknown): AppError {
+    if (error instanceof AppError) return error;
+    this.#call.plane.log.error({ requestId: this.#exchange.id, err: error }, 'an answer could not be passed on');
+    return new AppError('internal', { cause: error });
+  }
+
   #start(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
-    const exchange = this.#exchange;
     if (status < 200 || this.#over) return;
-    exchange.upstreamStatus = status;
+    const exchange = this.#exchange;
+    const { attempt } = this;
+    attempt.upstreamStatus = status;
     this.#upstreamHeaders = headers;
     const isEvents = mediaType(headers).startsWith('text/event-stream');
     if (!isReadable(status, headers, isEvents) || (isEvents && status >= 400 && this.#mayMove)) {
@@ -175,31 +170,40 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
       return;
     }
     this.#headers = answerHeaders(exchange, this.#call.plane, headers);
-    const { dialect, operation } = this.#way;
-    if (dialect.tierHeader !== null) this.#tier = String(headers[dialect.tierHeader] ?? '');
+    const { dialect, operation } = attempt.way;
+    if (dialect.tierHeader !== null) attempt.tier = String(headers[dialect.tierHeader] ?? '');
     if (isEvents || exchange.stream) {
       const wantsHead = dialect.name === 'anthropic' || (operation === 'responses' && this.#mayMove);
-      this.#ends = new EndsOfStream(wantsHead, dialect.billedMark);
+      attempt.ends = new EndsOfStream(wantsHead, dialect.billedMark);
     }
     if (isEvents) {
       this.#mode = 'events';
       this.#blocks = new SseBlocks();
       delete this.#headers['content-length'];
-      if (this.#translation !== null && status < 300) {
-        this.#stream = this.#translation.stream();
+      if (attempt.translation !== null && status < 300) {
+        this.#stream = attempt.translation.stream();
         this.#headers['content-type'] = streamTypeFor(exchange);
       }
-    } else if (exchange.stream && status < 300 && dialect.name === 'gemini' && this.#translation === null) {
+    } else if (exchange.stream && status < 300 && dialect.name === 'gemini' && !this.#mustBeWhole) {
       this.#mode = 'raw'; // Gemini streams a JSON array unless asked for SSE
     }
-    if (this.#mode !== 'whole') this.#outgrowth = watchGrowth(this.#call);
-    if (!isEvents) this.#call.answerHasBegun();
+    if (this.#mode !== 'whole' && attempt.growth !== null) {
+      this.#outgrowth = watchGrowth(exchange, attempt, this.#call.plane, () => {
+        if (!this.#over) this.#call.abort('budget_exceeded');
+      });
+    }
+    if (!isEvents) this.#call.answerHasBegun(this);
+  }
+
+  /** No part of a JSON answer can be translated, or follow the beginning of a stream. */
+  get #mustBeWhole(): boolean {
+    return this.attempt.translation !== null || this.#call.answer.hasBegun;
   }
 
   #take(chunk: Buffer): void {
-    const exchange = this.#exchange;
+    const { attempt } = this;
     if (!this.#call.mayDrain(chunk.length)) return this.#call.abort('client_gone');
-    if (exchange.firstByteMs === null) exchange.firstByteMs = performance.now() - exchange.startedMs;
+    if (attempt.firstByteMs === null) attempt.firstByteMs = performance.now() - this.#exchange.startedMs;
     if (this.#mode === 'events') {
       const block = (this.#blocks as SseBlocks).push(chunk);
       if (block !== null) this.#takeEvents(block);
@@ -217,30 +221,34 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   }
 
   #takeEvents(block: Buffer): void {
-    (this.#ends as EndsOfStream).push(block);
+    (this.attempt.ends as EndsOfStream).push(block);
     this.#outgrowth?.push(block);
-    if (this.#mayMove && !this.#hasContent && this.#hasFailed(block)) return;
+    if (this.#watchesErrors && this.#hasFailed(block)) return;
     if (this.#stream !== null) return this.#sendTranslated(this.#stream.push(block));
-    const visible = this.#exchange.hideUsageChunk ? withoutUsageChunk(block) : block;
+    const visible = this.attempt.hidesUsageChunk ? withoutUsageChunk(block) : block;
     if (visible.length === 0 || (this.#mayMove && !this.#hasContent && !this.#opens(visible))) return;
     this.#send(visible);
   }
 
-  /** An error event before any content ends the attempt. */
+  /** An error event ends the attempt: before any content, and behind it where another target may go on. */
   #hasFailed(block: Buffer): boolean {
     const error = errorIn(block);
     if (error === null) return false;
-    this.#hold(block);
-    const failure = this.#failure(classifyStreamError(this.#way.dialect.name, error));
-    this.#over = true;
-    this.#call.failed(this, failure, this.#usageSoFar(), this.#errorEvents());
+    if (this.#hasContent) {
+      this.#errorFrames = block;
+      this.#fail(new AppError('upstream_failed'));
+    } else {
+      this.#hold(block);
+      const failure = this.#failure(classifyStreamError(this.attempt.way.dialect.name, error));
+      this.#failed({ failure, usage: this.attempt.usageSoFar(), isWhole: true, ending: this.#errorEvents() });
+    }
     this.#controller?.abort(new Error('upstream_failed'));
     return true;
   }
 
   /** Whether content has begun; until then what came is held. */
   #opens(block: Buffer): boolean {
-    if (!beginsContent(this.#way.operation, block) && this.#partsBytes + block.length <= HELD_LIMIT_BYTES) {
+    if (!beginsContent(this.attempt.way.operation, block) && this.#partsBytes + block.length <= HELD_LIMIT_BYTES) {
       this.#hold(block);
       return false;
     }
@@ -260,97 +268,102 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     if (this.#stream !== null) {
       return errorEnding(new AppError('upstream_failed'), null, {});
     }
-    const body = scrub(Buffer.concat(this.#takeHeld()), this.#credentials);
-    return { kind: 'answer', status: this.#exchange.upstreamStatus ?? 200, headers: this.#headers, body };
+    const body = scrub(Buffer.concat(this.#takeHeld()), this.attempt.credentials);
+    return { kind: 'answer', status: this.attempt.upstreamStatus ?? 200, headers: this.#headers, body };
   }
 
   #sendTranslated(bytes: Buffer | null): void {
     const failure = this.#stream?.failure ?? null;
-    if (failure !== null && !this.#hasContent) throw failure;
+    if (failure !== null) {
+      this.#errorFrames = bytes;
+      throw failure;
+    }
     if (bytes !== null && bytes.length > 0) this.#send(bytes);
-    // Its frames have told the caller already.
-    if (failure !== null) throw failure;
   }
 
   #send(bytes: Buffer): void {
     if (!this.#hasContent) {
       this.#hasContent = true;
-      this.#call.content();
+      this.#watchesErrors &&= this.#stream === null && this.#call.run.plan.actions.late_cut === 'next';
+      this.#call.content(this);
     }
-    this.#call.write(this.#exchange.upstreamStatus as number, this.#headers, scrub(bytes, this.#credentials));
-  }
-
-  get #credentials(): readonly Buffer[] {
-    return this.attempt.target.target.provider.credentials;
+    this.#call.write(this, scrub(bytes, this.attempt.credentials));
   }
 
   #sendRaw(chunk: Buffer): void {
-    (this.#ends ??= new EndsOfStream(false, this.#way.dialect.billedMark)).push(chunk);
+    (this.attempt.ends ??= new EndsOfStream(false, this.attempt.way.dialect.billedMark)).push(chunk);
     this.#outgrowth?.push(chunk);
     this.#send(chunk);
   }
 
   /** The answer is too large to be held: its bytes go out as they come, unless they must be translated as a whole. */
   #becomeRaw(): void {
-    if (this.#translation !== null && this.#partsBytes < TRANSLATED_LIMIT_BYTES) return;
-    if (this.#translation !== null || !looksLikeJson(this.#parts[0] as Buffer)) throw new AppError('upstream_invalid');
+    if (this.#mustBeWhole && this.#partsBytes < TRANSLATED_LIMIT_BYTES) return;
+    if (this.#mustBeWhole || !looksLikeJson(this.#parts[0] as Buffer)) throw new AppError('upstream_invalid');
     this.#mode = 'raw';
     for (const part of this.#takeHeld()) this.#sendRaw(part);
   }
 
   #endWhole(): void {
-    const status = this.#exchange.upstreamStatus as number;
+    const status = this.attempt.upstreamStatus as number;
     const received = this.#parts.length === 1 ? (this.#parts[0] as Buffer) : Buffer.concat(this.#parts);
     if (status !== 204 && !looksLikeJson(received)) return this.#fail(new AppError('upstream_invalid'));
     if (status >= 400) return this.#endRefused(status, received);
-    const { dialect, operation } = this.#way;
-    const usage = status < 300 ? this.#withTier(dialect.usageOfBody(operation, received)) : null;
+    const { dialect, operation } = this.attempt.way;
+    const usage = status < 300 ? this.attempt.withTier(dialect.usageOfBody(operation, received)) : null;
     const hidden = this.#mayMove ? classifyHiddenError(dialect.name, received) : null;
     if (hidden !== null) {
-      const ending = {
-        kind: 'answer',
-        status,
-        headers: this.#headers,
-        body: scrub(received, this.#credentials),
-      } as const;
-      this.#over = true;
-      return this.#call.failed(this, this.#failure(hidden, received), usage, ending);
+      const body = scrub(received, this.attempt.credentials);
+      const ending = { kind: 'answer', status, headers: this.#headers, body } as const;
+      return this.#failed({ failure: this.#failure(hidden, received), usage, isWhole: true, ending });
     }
-    const body = scrub(this.#translation === null ? received : this.#translation.answer(received), this.#credentials);
+    let body: Buffer;
+    try {
+      body = scrub(this.#callersAnswer(received), this.attempt.credentials);
+    } catch (error) {
+      return this.#fail(this.#known(error), usage, true);
+    }
     this.#over = true;
     this.#call.answered(this, { status, headers: this.#headers, body, usage, received });
   }
 
+  #callersAnswer(received: Buffer): Buffer {
+    if (this.#call.answer.hasBegun) throw new AppError('upstream_invalid'); // a stream is what was asked for
+    return this.attempt.translation?.answer(received) ?? received;
+  }
+
   /** The provider says no: in its own words, or in those of the caller's dialect. */
   #endRefused(status: number, received: Buffer): void {
-    const failure = this.#failure(classifyAnswer(this.#way.dialect.name, status, received), received);
-    const said = this.#translation?.error(status, received) ?? { status, body: received };
-    const body = scrub(said.body, this.#credentials);
-    this.#over = true;
-    this.#call.failed(this, failure, null, { kind: 'answer', status: said.status, headers: this.#headers, body });
+    const { way, translation } = this.attempt;
+    const failure = this.#failure(classifyAnswer(way.dialect.name, status, received), received);
+    const said = translation?.error(status, received) ?? { status, body: received };
+    const body = scrub(said.body, this.attempt.credentials);
+    const ending = { kind: 'answer', status: said.status, headers: this.#headers, body } as const;
+    this.#failed({ failure, usage: null, isWhole: true, ending });
   }
 
   #failure(failureClass: Failure['class'], body: Buffer | null = null): Failure {
     const pauseMs = retryAfterMs(this.#upstreamHeaders, Date.now(), body);
-    return { class: failureClass, status: this.#exchange.upstreamStatus, retryAfterMs: pauseMs };
+    return { class: failureClass, status: this.attempt.upstreamStatus, retryAfterMs: pauseMs };
   }
 
   #endEvents(): void {
-    const { dialect, operation } = this.#way;
+    const { attempt } = this;
+    const { dialect, operation } = attempt.way;
     const rest = this.#blocks?.rest() ?? null;
     // A last event without its blank line is still an event if it ends the stream.
     if (rest !== null && dialect.endingOf(operation, rest) !== 'cut') this.#takeEvents(rest);
     if (this.#over) return;
-    const ends = (this.#ends as EndsOfStream).ends();
+    const ends = (attempt.ends as EndsOfStream).ends();
     const ending = dialect.endingOf(operation, ends.tail);
     if (ending === 'cut') return this.#fail(new AppError('upstream_cut'));
     if (this.#stream !== null) this.#sendTranslated(this.#stream.end());
     for (const part of this.#takeHeld()) this.#send(part);
-    const usage = this.#withTier(dialect.usageOfStream(operation, ends));
-    this.#over = true;
+    const usage = attempt.withTier(dialect.usageOfStream(operation, ends));
     if (ending === 'failed' && !this.#hasContent) {
-      return this.#call.failed(this, this.#failure('error_body'), usage, this.#errorEvents());
+      return this.#failed({ failure: this.#failure('error_body'), usage, isWhole: true, ending: this.#errorEvents() });
     }
+    this.#over = true;
     this.#call.ended(this, {
       usage,
       head: ends.head,
@@ -360,37 +373,24 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   }
 
   /** The call failed or was ended: what the caller gets depends on what has been sent already. */
-  #fail(error: AppError): void {
+  #fail(error: AppError, usage = this.attempt.usageSoFar(), isWhole = false): void {
     if (this.#over) return;
-    this.#over = true;
-    const status = this.#exchange.upstreamStatus ?? 0;
+    const status = this.attempt.upstreamStatus ?? 0;
     const ending = errorEnding(error, status, this.#upstreamHeaders);
     const seen = { hasStatus: status > 0, hasContent: this.#hasContent, abortReason: this.#abortReason };
-    const found =
-      status >= 400 ? classifyAnswer(this.#way.dialect.name, status, Buffer.alloc(0)) : classOfFailure(error, seen);
-    this.#call.failed(this, this.#failure(found), this.#usageSoFar(), ending);
+    const { name } = this.attempt.way.dialect;
+    const found = status >= 400 ? classifyAnswer(name, status, Buffer.alloc(0)) : classOfFailure(error, seen);
+    this.#failed({ failure: this.#failure(found), usage, isWhole, ending });
   }
 
-  /** The frames that end a broken stream, in the caller's dialect; `null` when they have been sent. */
-  breakOff(error: AppError): Buffer | null {
-    if (this.#stream !== null) {
-      const frames = this.#stream.fail(error);
-      return frames.length === 0 ? null : frames;
-    }
-    const { endpoint, operation } = this.#exchange;
-    return Buffer.from(endpoint.dialect.renderStreamError(operation ?? 'chat', error));
+  #failed(answer: FailedAnswer): void {
+    this.#over = true;
+    this.#call.failed(this, answer);
   }
 
-  #usageSoFar(): TokenUsage | null {
-    return this.#ends === null ? null : this.#withTier(usageOfEnds(this.#way, this.#ends));
-  }
-
-  #withTier(usage: TokenUsage | null): TokenUsage | null {
-    return usage === null || this.#tier === null ? usage : withServiceTier(usage, this.#tier);
-  }
-
-  /** Many clients close as soon as they have read the last event: then nothing is missing. */
-  isComplete(): boolean {
-    return this.#ends !== null && isDone(this.#way, this.#ends);
+  /** What ends a stream that this call has begun: the provider's own error event, or one of its translation. */
+  errorFrames(error: AppError): Buffer | null {
+    const frames = this.#errorFrames ?? this.#stream?.fail(error) ?? null;
+    return frames === null ? null : scrub(frames, this.attempt.credentials);
   }
 }

@@ -6,12 +6,10 @@ import {
   type Dialect,
   type Operation,
   type Surface,
-  type TokenUsage,
   type Translator,
 } from '#libs/dialects/index.js';
 import type { Target } from '#libs/routing/index.js';
 import type { Exchange } from './exchange.js';
-import type { EndsOfStream } from './stream-ends.js';
 
 /** How a call is put to a target: in which wire format, and by which translation. */
 export interface Way {
@@ -84,14 +82,4 @@ function translated(from: Operation, to: Operation): Way | null {
     TRANSLATED.set(name, way);
   }
   return way;
-}
-
-/** What a stream has reported so far. */
-export function usageOfEnds({ dialect, operation }: Way, ends: EndsOfStream): TokenUsage | null {
-  return dialect.usageOfStream(operation, ends.ends());
-}
-
-/** Whether a stream has come to its proper end. */
-export function isDone({ dialect, operation }: Way, ends: EndsOfStream): boolean {
-  return dialect.endingOf(operation, ends.ends().tail) === 'done';
 }
