@@ -291,6 +291,33 @@ describe('RTE-2: a failure behind content', () => {
     expectOver(call);
   });
 
+  it.each([
+    [
+      'prompt',
+      { type: 'invalid_request_error', message: 'prompt is too long: 2 tokens > 1 maximum' },
+      'context_length',
+    ],
+    ['file', { type: 'not_found_error', message: 'File not found: file_1' }, 'invalid_request'],
+    ['load', { type: 'overloaded_error', message: 'Overloaded' }, 'overloaded'],
+  ])(
+    'RTE-3: an error event behind content is judged by what it says (%s), and so is its target',
+    (_what, error, name) => {
+      const opening = { type: 'message_start', message: { usage: { input_tokens: 1, output_tokens: 1 } } };
+      const start = { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } };
+      const delta = { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'half ' } };
+      const failure = { type: 'error', error };
+      const call = routed({ chain: aThenB('claude/x'), body: streamed });
+      call.call
+        .stream(...[opening, start, delta].map((event) => `event: ${event.type}\n${data(event)}`))
+        .text(`event: error\n${data(failure)}`);
+      call.call.end();
+      expect(call.exchange.run?.attempts.map((one) => one.failure?.class)).toEqual([name]);
+      expect(call.targets[0]?.state.recent(performance.now()).errorRate).toBe(name === 'overloaded' ? 0.5 : 0);
+      expect(call.text).toMatch(/half [^]*error/);
+      expectOver(call);
+    },
+  );
+
   it('RTE-2: a stream whose opening echoes a tool with an "error" is served by its target', () => {
     const tools = [{ type: 'function', name: 'f', parameters: { properties: { error: { type: 'string' } } } }];
     const call = routed({ route: '/v1/responses', body: { ...streamed, input: 'hi' } });

@@ -58,8 +58,9 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   #parts: Buffer[] = [];
   #partsBytes = 0;
   #hasContent = false;
-  /** What tells the caller of an error behind content: kept back, another target may take the call. */
+  /** What tells the caller of an error behind content, kept back for another target; and the provider's own event for it. */
   #errorFrames: Buffer | null = null;
+  #lateError: Buffer | null = null;
 
   constructor(
     call: RoutedCall,
@@ -224,7 +225,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     (this.attempt.ends as EndsOfStream).push(block);
     this.#outgrowth?.push(block);
     if (this.#watchesErrors && this.#hasFailed(block)) return;
-    if (this.#stream !== null) return this.#sendTranslated(this.#stream.push(block));
+    if (this.#stream !== null) return this.#sendTranslated(this.#stream.push(block), block);
     const visible = this.attempt.hidesUsageChunk ? withoutUsageChunk(block) : block;
     if (visible.length === 0 || (this.#mayMove && !this.#hasContent && !this.#opens(visible))) return;
     this.#send(visible);
@@ -236,6 +237,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     if (error === null) return false;
     if (this.#hasContent) {
       this.#errorFrames = block;
+      this.#lateError = error;
       this.#fail(new AppError('upstream_failed'));
     } else {
       this.#hold(block);
@@ -272,10 +274,11 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     return { kind: 'answer', status: this.attempt.upstreamStatus ?? 200, headers: this.#headers, body };
   }
 
-  #sendTranslated(bytes: Buffer | null): void {
+  #sendTranslated(bytes: Buffer | null, block: Buffer | null = null): void {
     const failure = this.#stream?.failure ?? null;
     if (failure !== null) {
       this.#errorFrames = bytes;
+      this.#lateError = block === null ? null : errorIn(block);
       throw failure;
     }
     if (bytes !== null && bytes.length > 0) this.#send(bytes);
@@ -379,8 +382,9 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     const ending = errorEnding(error, status, this.#upstreamHeaders);
     const seen = { hasStatus: status > 0, hasContent: this.#hasContent, abortReason: this.#abortReason };
     const { name } = this.attempt.way.dialect;
-    const found = status >= 400 ? classifyAnswer(name, status, Buffer.alloc(0)) : classOfFailure(error, seen);
-    this.#failed({ failure: this.#failure(found), usage, isWhole, ending });
+    const late = this.#lateError === null ? null : classifyStreamError(name, this.#lateError);
+    const early = status >= 400 ? classifyAnswer(name, status, Buffer.alloc(0)) : classOfFailure(error, seen);
+    this.#failed({ failure: this.#failure(late ?? early), usage, isWhole, ending });
   }
 
   #failed(answer: FailedAnswer): void {
