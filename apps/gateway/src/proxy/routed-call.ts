@@ -219,14 +219,14 @@ export class RoutedCall implements ActiveCall {
 
   failed(call: UpstreamCall, answer: FailedAnswer): void {
     if (call !== this.#current) return;
-    const { usage, isWhole, ending } = answer;
+    const { usage, isWhole } = answer;
     const bill = { usage, complete: isWhole, sent: call.isSent };
     this.#clearTimer();
     try {
       if (this.#isDraining || this.#abortReason === 'client_gone') {
         this.run.left(performance.now(), usage);
         // Many clients close as soon as they have read the last event: then nothing is missing.
-        const complete = call.attempt.isComplete() || ending.kind === 'answer';
+        const complete = isWhole || call.attempt.isComplete();
         return this.#end({ ...bill, complete, error: complete ? null : 'client_gone' });
       }
       const failed = { ...answer, call };
