@@ -60,6 +60,9 @@ export interface BookedRow {
 /** An upstream call under way, for the test to answer. */
 export class SentCall {
   aborted: Error | null = null;
+  hasBegun = false;
+  /** Its answer has come to an end, or the gateway has let go of it. */
+  isOver = false;
   readonly #handler: Required<Dispatcher.DispatchHandler>;
   readonly #controller: Dispatcher.DispatchController;
 
@@ -70,8 +73,9 @@ export class SentCall {
     this.#handler = handler as Required<Dispatcher.DispatchHandler>;
     this.#controller = {
       abort: (error: Error) => {
-        if (this.aborted !== null) return;
+        if (this.isOver) return;
         this.aborted = error;
+        this.isOver = true;
         this.#handler.onResponseError(this.#controller, error);
       },
       pause: () => {},
@@ -81,17 +85,20 @@ export class SentCall {
   }
 
   head(status: number, headers: Readonly<Record<string, string>>): this {
+    this.hasBegun = true;
     this.#handler.onResponseStart(this.#controller, status, headers, '');
     return this;
   }
 
   text(text: string): this {
-    if (this.aborted === null) this.#handler.onResponseData(this.#controller, Buffer.from(text));
+    if (!this.isOver) this.#handler.onResponseData(this.#controller, Buffer.from(text));
     return this;
   }
 
   end(): void {
-    if (this.aborted === null) this.#handler.onResponseEnd(this.#controller, {});
+    if (this.isOver) return;
+    this.isOver = true;
+    this.#handler.onResponseEnd(this.#controller, {});
   }
 
   /** A whole JSON answer. */
@@ -109,6 +116,8 @@ export class SentCall {
 
   /** The connection is lost. */
   cut(): void {
+    if (this.isOver) return;
+    this.isOver = true;
     this.#handler.onResponseError(
       this.#controller,
       Object.assign(new Error('other side closed'), { code: 'UND_ERR_SOCKET' }),
@@ -140,6 +149,8 @@ export class Routed {
   readonly sent: SentCall[] = [];
   readonly rows: BookedRow[] = [];
   readonly errors: unknown[] = [];
+  /** Room that targets' limits gave. */
+  readonly tickets: FakeTicket[] = [];
   /** Calls that are not over. */
   readonly underWay: ActiveCall[] = [];
   readonly active = {
@@ -152,6 +163,7 @@ export class Routed {
   /** Answers a question for more money; default no. */
   extend: (moreNanos: number) => Promise<boolean> = async () => false;
   #text = '';
+  #granted = 0;
 
   constructor(private readonly options: RoutedOptions) {
     const { chain, limited = [], route = '/v1/chat/completions' } = options;
@@ -207,6 +219,11 @@ export class Routed {
     return this.rows.filter(({ isApart }) => isApart);
   }
 
+  /** The most a row of a target may stand at when nobody knows, without what was reported. */
+  mostNanosAt(provider: string): number {
+    return (this.options.bounds?.[`${provider}/x`] ?? 0) + this.#granted;
+  }
+
   /** The caller closes its connection. */
   leave(): void {
     this.response.destroy();
@@ -227,10 +244,11 @@ export class Routed {
     const hasHard = bounds !== undefined;
     const most = Math.max(0, ...Object.values(bounds ?? {}));
     this.exchange.boundNanos = hasHard ? most : null;
+    const draft = JSON.stringify({ provider: this.targets[0]?.target.provider.name });
     if (bounds !== undefined) {
       this.exchange.bounds = new Map(this.targets.map((one) => [one, boundOf(bounds[one.id] ?? 0)]));
     }
-    this.exchange.admission = admissionOf({ id: this.exchange.id, set: { hasHard } } as AdmitRequest, most);
+    this.exchange.admission = admissionOf({ id: this.exchange.id, set: { hasHard }, draft } as AdmitRequest, most);
   }
 
   #plane(router: Router): DataPlane {
@@ -250,12 +268,14 @@ export class Routed {
         cancel: () => {},
         extend: async (admission: Admission, more: number) => {
           const isGranted = await this.extend(more);
-          if (isGranted) admission.boundNanos += more;
+          const grantedNanos = isGranted ? more : 0;
+          admission.boundNanos += grantedNanos;
+          this.#granted += grantedNanos;
           return isGranted;
         },
         tightest: () => null,
       },
-      limiter: { admit: () => (this.options.admitLimit ?? (() => ticketOf()))() },
+      limiter: { admit: () => this.#admitLimit() },
       metrics: { called() {}, billed() {}, clientGone() {}, refused() {} },
       unpriced: { note() {} },
       responses: { remember() {}, find: () => null },
@@ -277,6 +297,12 @@ export class Routed {
     } as unknown as DataPlane;
   }
 
+  async #admitLimit(): Promise<LimitTicket> {
+    const ticket = await (this.options.admitLimit?.() ?? ticketOf());
+    this.tickets.push(ticket as FakeTicket);
+    return ticket;
+  }
+
   #book(admission: Admission, costNanos: number | null, event: string, mostNanos: number): void {
     const { error, provider, dialect, usageSource, status } = JSON.parse(event) as BookedRow;
     const isApart = admission.id !== this.exchange.id;
@@ -294,16 +320,18 @@ function boundOf(wantNanos: number): UpperBound {
   return { ...tokens, minNanos: 1, wantNanos, fixedPicos: 0, picosPerToken, refuse: null };
 }
 
-function admissionOf({ id, set, draft = '{"of":"it"}' }: AdmitRequest, boundNanos: number): Admission {
+function admissionOf({ id, set, draft }: AdmitRequest, boundNanos: number): Admission {
   const isClampedFrom = (): boolean => false;
   return { ok: true, id, set, draft, boundNanos, accounts: [], written: true, isClampedFrom } as unknown as Admission;
 }
 
 /** A ticket of a limit, and what became of it. */
-export function ticketOf(): LimitTicket & { readonly ends: readonly string[] } {
+export type FakeTicket = LimitTicket & { readonly ends: readonly string[] };
+
+export function ticketOf(): FakeTicket {
   const ends: string[] = [];
   const ticket = { ends, settle: () => ends.push('settled'), cancel: () => ends.push('cancelled'), state: () => ({}) };
-  return ticket as unknown as LimitTicket & { readonly ends: readonly string[] };
+  return ticket as unknown as FakeTicket;
 }
 
 function chainOf(written: unknown) {

@@ -176,6 +176,25 @@ describe('RTE-3: what goes with a chain', () => {
     expect(text).toBe('half and all');
   });
 
+  it('LLM-8: a stream that broke and that no other target goes on with ends in an error, and in an error row', async () => {
+    running.upstream.respond({ model: 'going-on' }, sse([OPENING, chunk({ content: 'half ' })], { end: 'cut' }));
+    running.upstream.respond(
+      { path: '/second/v1/chat/completions' },
+      refuses(400, { message: 'no', code: 'bad_value' }),
+    );
+    const { data, response } = await client()
+      .chat.completions.create({ model: 'going_on', messages, stream: true })
+      .withResponse();
+    let text = '';
+    const readAll = async (): Promise<void> => {
+      for await (const part of data) text += part.choices[0]?.delta.content ?? '';
+    };
+    await expect(readAll()).rejects.toMatchObject({ code: 'upstream_failed' });
+    expect(text).toBe('half ');
+    const { row } = await rowsOf(running.product, 'going_on', response.headers);
+    expect(row).toMatchObject({ error: 'upstream_failed', provider: 'second', attempts: 2 });
+  });
+
   it('a target whose own limit is full is passed over, and is not blamed', async () => {
     running.upstream.respond({ model: 'busy' }, says('first'));
     expect((await ask('to_busy')).text).toBe('first');

@@ -1,21 +1,10 @@
-import type { TokenUsage } from '#libs/dialects/index.js';
 import type { BudgetSet } from '#libs/keys-budgets/index.js';
 import { newId } from '#libs/platform/ids.js';
 import { draftOf, eventText } from './call-event.js';
 import type { DataPlane } from './data-plane.js';
 import type { Exchange } from './exchange.js';
-import { bookedNanos, priceOf } from './settle.js';
+import { bookedNanos, priceOf, type Bill } from './settle.js';
 import type { UpstreamAttempt } from './upstream-attempt.js';
-
-/** How an attempt ended that another one follows. */
-export interface FailedAttempt {
-  readonly attempt: UpstreamAttempt;
-  readonly usage: TokenUsage | null;
-  /** The provider ended its answer itself: the usage is the whole one. */
-  readonly isWhole: boolean;
-  /** Something went upstream. */
-  readonly sent: boolean;
-}
 
 /**
  * What the latest attempt, which failed, cost or may have cost becomes a row of its own with money of its own, before the
@@ -24,13 +13,18 @@ export interface FailedAttempt {
  *
  * @returns false when no budget has the money or it cannot be booked: there must be no further attempt
  */
-export function billAttempt(exchange: Exchange, plane: DataPlane, failed: FailedAttempt): boolean | Promise<boolean> {
+export function billAttempt(
+  exchange: Exchange,
+  plane: DataPlane,
+  attempt: UpstreamAttempt,
+  bill: Bill,
+): boolean | Promise<boolean> {
   const { key, admission } = exchange;
   if (key === null || admission === null) return false;
-  const { usage, isWhole, sent, attempt } = failed;
+  const { usage, complete } = bill;
   const { planned, target, upstreamStatus, boundNanos } = attempt;
   const price = priceOf(exchange, plane, usage);
-  const costNanos = bookedNanos(exchange, { usage, complete: isWhole, sent }, price);
+  const costNanos = bookedNanos(exchange, bill, price);
   const latencyMs = performance.now() - planned.startedMs;
   const status = upstreamStatus ?? 0;
   plane.metrics.called(exchange, status, latencyMs, usage, price.costNanos);
@@ -41,7 +35,7 @@ export function billAttempt(exchange: Exchange, plane: DataPlane, failed: Failed
     upstreamStatus,
     error: 'upstream_failed',
     usage,
-    usageSource: usage === null ? 'none' : isWhole ? 'measured' : 'partial',
+    usageSource: usage === null ? 'none' : complete ? 'measured' : 'partial',
     priceVersion: price.priceVersion,
     costEstimates: price.estimates,
     latencyMs: Math.round(latencyMs),
@@ -50,7 +44,7 @@ export function billAttempt(exchange: Exchange, plane: DataPlane, failed: Failed
   return book(admission.set, plane, { costNanos, seenNanos: price.costNanos, boundNanos, event, draft });
 }
 
-interface Bill {
+interface Booking {
   /** `null`: nobody knows; the bound of the attempt is booked. */
   readonly costNanos: number | null;
   /** What the reported usage costs. */
@@ -63,7 +57,7 @@ interface Bill {
 async function book(
   set: BudgetSet,
   { budgets }: DataPlane,
-  { costNanos, seenNanos, boundNanos, event, draft }: Bill,
+  { costNanos, seenNanos, boundNanos, event, draft }: Booking,
 ): Promise<boolean> {
   const nanos = costNanos ?? Math.max(boundNanos, seenNanos);
   const admitted = await budgets.admit({ id: newId('req'), set, minNanos: nanos, wantNanos: nanos, draft });

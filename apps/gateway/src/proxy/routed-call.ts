@@ -16,7 +16,7 @@ import { rememberAnswer } from './remember-answer.js';
 import { refuse, tellFailure } from './refuse.js';
 import { budgetHeaders } from './response-headers.js';
 import { send } from './send.js';
-import { freedNanos, priceOf, settle, type Outcome } from './settle.js';
+import { freedNanos, NO_BILL, priceOf, settle, type Bill, type Outcome } from './settle.js';
 import { UpstreamCall } from './upstream-call.js';
 
 /**
@@ -40,11 +40,6 @@ type State =
 interface Failed extends FailedAnswer {
   readonly call: UpstreamCall;
 }
-
-/** What the row of the request has to say of its last attempt. */
-type Bill = Pick<Outcome, 'usage' | 'complete' | 'sent'>;
-/** Nothing was sent, or it stands in a row of its own. */
-const NOTHING: Bill = { usage: null, complete: false, sent: false };
 
 /**
  * Stage 8: one request on its way through its plan, attempt by attempt, until an answer is passed on or nobody is left to
@@ -106,7 +101,7 @@ export class RoutedCall implements ActiveCall {
         if (this.#try(planned, null)) return;
       }
     } catch (error) {
-      this.#broken(error, NOTHING);
+      this.#broken(error, NO_BILL);
     }
   }
 
@@ -157,7 +152,7 @@ export class RoutedCall implements ActiveCall {
 
   /** Nobody is left to ask. */
   #giveUp(): void {
-    if (this.#last !== null) return this.#deliver(this.#last, NOTHING);
+    if (this.#last !== null) return this.#deliver(this.#last, NO_BILL);
     this.#leave();
     try {
       refuse(this.exchange, this.plane, this.#unfit ?? refusalOf(this.run, performance.now()));
@@ -224,14 +219,14 @@ export class RoutedCall implements ActiveCall {
 
   failed(call: UpstreamCall, answer: FailedAnswer): void {
     if (call !== this.#current) return;
-    const { usage, isWhole, ending } = answer;
+    const { usage, isWhole } = answer;
     const bill = { usage, complete: isWhole, sent: call.isSent };
     this.#clearTimer();
     try {
       if (this.#isDraining || this.#abortReason === 'client_gone') {
         this.run.left(performance.now(), usage);
         // Many clients close as soon as they have read the last event: then nothing is missing.
-        const complete = call.attempt.isComplete() || ending.kind === 'answer';
+        const complete = isWhole || call.attempt.isComplete();
         return this.#end({ ...bill, complete, error: complete ? null : 'client_gone' });
       }
       const failed = { ...answer, call };
@@ -273,13 +268,12 @@ export class RoutedCall implements ActiveCall {
   #bill(failed: Failed, bill: Bill, delayMs: number): void {
     const { exchange, plane } = this;
     const { attempt } = failed.call;
-    const { usage } = bill;
     this.#state = 'billing';
     this.#current = null;
-    const tokens = usage === null ? 0 : usage.inputTokens + usage.outputTokens;
+    const tokens = bill.usage === null ? 0 : bill.usage.inputTokens + bill.usage.outputTokens;
     attempt.ticket?.settle(tokens);
     exchange.failedTokens += tokens;
-    const billed = billAttempt(exchange, plane, { attempt, usage, isWhole: bill.complete, sent: bill.sent });
+    const billed = billAttempt(exchange, plane, attempt, bill);
     const goOn = (isBilled: boolean): void => this.#billed(failed, isBilled ? null : bill, delayMs);
     if (!(billed instanceof Promise)) return goOn(billed);
     billed.then(goOn, (error: unknown) => {
@@ -290,7 +284,7 @@ export class RoutedCall implements ActiveCall {
 
   /** @param unpaid what the request's own row must say of the attempt; `null`: it has a row of its own */
   #billed(failed: Failed, unpaid: Bill | null, delayMs: number): void {
-    if (unpaid !== null || this.#abortReason !== null) return this.#deliver(failed, unpaid ?? NOTHING);
+    if (unpaid !== null || this.#abortReason !== null) return this.#deliver(failed, unpaid ?? NO_BILL);
     this.#last = failed;
     this.#state = 'choosing';
     if (delayMs === 0) this.#choose();
@@ -304,6 +298,7 @@ export class RoutedCall implements ActiveCall {
     if (this.#state === 'over' || this.#abortReason !== null) return;
     if (reason === 'client_gone' && !this.#isDraining) {
       const end = this.#current?.attempt.isComplete() === true ? 'complete' : this.#startDraining();
+      this.exchange.response.destroy(); // of a caller that only stopped reading
       if (end === null) return;
       this.plane.metrics.clientGone(end);
     }
@@ -314,9 +309,9 @@ export class RoutedCall implements ActiveCall {
 
   #endBetween(reason: AbortReason): void {
     if (this.run.current !== null) this.run.passedOver(); // it waited for room in the limits of its target
-    if (this.#last !== null) return this.#deliver(this.#last, NOTHING);
+    if (this.#last !== null) return this.#deliver(this.#last, NO_BILL);
     if (reason !== 'client_gone') tellFailure(this.exchange, this.plane, new AppError(reason));
-    this.#end({ ...NOTHING, error: reason });
+    this.#end({ ...NO_BILL, error: reason });
   }
 
   /** The caller, if there is one, gets what the failed attempt has for it. */
@@ -353,7 +348,7 @@ export class RoutedCall implements ActiveCall {
 
   /** Reads on without a caller, within the bounds of the policy; else answers why not. */
   #startDraining(): ClientGoneEnd | null {
-    const { target, whenClientGone, response } = this.exchange;
+    const { target, whenClientGone } = this.exchange;
     const policy = target?.provider.clientGone;
     // What has not been sent upstream costs nothing.
     if (policy === undefined || (whenClientGone ?? policy.action) === 'cancel' || this.#current?.isSent !== true)
@@ -362,7 +357,6 @@ export class RoutedCall implements ActiveCall {
     this.#isDraining = true;
     this.#drainableBytes = policy.maxBytes;
     this.deadlineMs = Math.min(this.deadlineMs, performance.now() + policy.maxMs);
-    response.destroy(); // of a caller that only stopped reading
     if (this.pausedSinceMs !== null) this.#resume();
     return null;
   }

@@ -21,6 +21,11 @@ export interface Outcome {
   readonly price?: CallPrice;
 }
 
+/** What a row has to say of an attempt. */
+export type Bill = Pick<Outcome, 'usage' | 'complete' | 'sent'>;
+/** Nothing was sent, or it stands in a row of its own. */
+export const NO_BILL: Bill = { usage: null, complete: false, sent: false };
+
 const STATUS_CLIENT_GONE = 499;
 /** Anthropic's `overloaded_error`. */
 const STATUS_OVERLOADED = 529;
@@ -89,11 +94,7 @@ function record(exchange: Exchange, plane: DataPlane, outcome: Outcome): void {
  * What is charged: the price of the usage where the provider told all of it, nothing where it did no work, else `null`:
  * nobody knows, and the row stands at the bound of the attempt, or at what was seen where that is more.
  */
-export function bookedNanos(
-  exchange: Exchange,
-  { usage, complete, sent }: Pick<Outcome, 'usage' | 'complete' | 'sent'>,
-  price: CallPrice,
-): number | null {
+export function bookedNanos(exchange: Exchange, { usage, complete, sent }: Bill, price: CallPrice): number | null {
   if (usage !== null) return complete && price !== UNCOUNTABLE ? price.costNanos : null;
   return !sent || isRefused(exchange) || isFree(exchange.operation) ? 0 : null;
 }
