@@ -190,11 +190,15 @@ export async function startProduct(options: ProductOptions = {}): Promise<Produc
   };
 }
 
-/** Asks until `probe` gives something other than `null` or `undefined`; throws after `withinMs`. For states, never for sleeping. */
+/**
+ * Asks until `probe` gives something other than `null` or `undefined`; throws after `withinMs`. For states, never for sleeping.
+ * @param everyMs longer where each question costs a process
+ */
 export async function eventually<T>(
   what: string,
   withinMs: number,
   probe: () => Promise<T | null | undefined> | T | null | undefined,
+  everyMs = 50,
 ): Promise<T> {
   const deadline = Date.now() + withinMs;
   let last: unknown = null;
@@ -206,7 +210,7 @@ export async function eventually<T>(
       last = error;
     }
     if (Date.now() > deadline) throw new Error(`${what}: not within ${withinMs} ms`, { cause: last });
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 }
 

@@ -11,6 +11,7 @@ import { connectPostgres } from '#libs/stores/index.js';
 import { AccessControl } from '../../../apps/gateway/src/admin/access-control.js';
 import { installAdmin } from '../../../apps/gateway/src/admin/install-admin.js';
 import { OpenApi } from '../../../apps/gateway/src/admin/openapi.js';
+import { eventually } from '../harness.js';
 import { startAdminGateway, type AdminGateway } from './admin-gateway.js';
 
 @Controller('declared')
@@ -94,17 +95,14 @@ describe('bootstrap', () => {
     return made;
   };
   const run = (dataDir: string) => bootstrap({ urls: gateway.urls, dataDir });
-  const works = async (token: string, key: string): Promise<boolean> => {
-    const giveUpAt = Date.now() + 5_000;
-    for (;;) {
+  const works = (token: string, key: string): Promise<boolean> =>
+    eventually('both credentials work', 5_000, async () => {
       const answers = await Promise.all([
         gateway.call('GET', '/api/keys', { token }),
         gateway.call('GET', '/v1/models', { token: key }),
       ]);
-      if (answers.every((answer) => answer.status === 200)) return true;
-      if (Date.now() > giveUpAt) return false;
-    }
-  };
+      return answers.every((answer) => answer.status === 200) ? true : null;
+    });
 
   it('CFG-2: the same credentials at each start, a new link each time, kept in a file for the owner alone', async () => {
     const dataDir = await folder();

@@ -177,10 +177,11 @@ describe('the ledger under crashes', () => {
     await lost;
     await isBack();
     // it still counts: ten cents are held of the budget, or nobody knows yet
-    const released = await eventually('its lease is over', 20_000, async () => {
+    const forget = async (): Promise<string | null> => {
       const done = await runCli(['spool', 'forget', processId], { env: cluster.env });
       return done.code === 0 ? done.stdout : null;
-    });
+    };
+    const released = await eventually('its lease is over', 20_000, forget, 1_500);
     expect(released).toMatch(/^org_default key:key_file_gone:lifetime\|life: 0\.\d+ USD free again$/m);
     const answer = await cluster.chat('gone', 'hi', { maxTokens: 90_000 });
     expect(await statusOf(Promise.resolve(answer))).toBe(200);
