@@ -2,7 +2,21 @@ import { randomBytes } from 'node:crypto';
 
 /** Prefixes of every id in the product; the prefix says what an id names. */
 export type IdPrefix =
-  'req' | 'key' | 'tok' | 'sess' | 'aud' | 'org' | 'team' | 'user' | 'app' | 'tag' | 'inst' | 'evt' | 'hook' | 'price' | 'chain';
+  | 'req'
+  | 'key'
+  | 'tok'
+  | 'sess'
+  | 'aud'
+  | 'org'
+  | 'team'
+  | 'user'
+  | 'app'
+  | 'tag'
+  | 'inst'
+  | 'evt'
+  | 'hook'
+  | 'price'
+  | 'chain';
 
 let lastMs = 0;
 /** `lastMs` as the first two groups of an id. */

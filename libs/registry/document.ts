@@ -2,7 +2,8 @@
 export const DEFAULT_ORG_ID = 'org_default';
 
 /** Kinds of documents the registry keeps. Later parts add theirs here. */
-export type DocumentKind = 'key' | 'api_token' | 'org' | 'team' | 'user' | 'app' | 'tag' | 'webhook' | 'price' | 'chain';
+export type DocumentKind =
+  'key' | 'api_token' | 'org' | 'team' | 'user' | 'app' | 'tag' | 'webhook' | 'price' | 'chain';
 
 /** A JSON object, never changed after it was read. */
 export type DocumentBody = Readonly<Record<string, unknown>>;
