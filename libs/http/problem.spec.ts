@@ -59,6 +59,7 @@ describe('permission registry', () => {
       'spend:read',
       'alerts:read',
       'webhooks:read',
+      'routing:read',
       'logs:read',
       'prices:read',
       'config:read',
