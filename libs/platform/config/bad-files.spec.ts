@@ -57,10 +57,11 @@ it('aliases that stand for billions of values end in a fault at once', () => {
 });
 
 it('a megabyte of keys is read in reasonable time', () => {
-  const before = performance.now();
+  const before = process.cpuUsage(); // time of this process: others may be busy
   const yaml = `models:\n${Array.from({ length: 25_000 }, (_, i) => `  m${i}: { target: demo/echo }\n`).join('')}`;
   expect(faultsOf(yaml)).toEqual([]);
-  expect(performance.now() - before).toBeLessThan(10_000);
+  const { user, system } = process.cpuUsage(before);
+  expect((user + system) / 1000).toBeLessThan(10_000);
 });
 
 it('an anchor used a few times is fine', () => {
