@@ -180,6 +180,35 @@ describe('RouteRun', () => {
     expect(run.next(bench.clock.ms)).toBeNull();
   });
 
+  it('RTE-3: no attempt begins without time left, not even the first, and the caller learns that its time was up', () => {
+    const bench = routingBench({ tight: { steps: [step('a/small')], retry: { deadline_ms: 5_000 } } });
+    const run = start(bench, 'tight');
+    bench.clock.ms += 5_000;
+    expect(run.next(bench.clock.ms)).toBeNull();
+    const refusal = refusalOf(run, bench.clock.ms);
+    expect([refusal.code, refusal.status]).toEqual(['upstream_timeout', 504]);
+    expect(run.attempts).toEqual([]);
+  });
+
+  it('RTE-3: a wait that the deadline has cut short is not held against the target; one in full is', () => {
+    const bench = routingBench({ tight: { steps: [step('a/small'), step('b/small')], retry: { deadline_ms: 5_000 } } });
+    const [a, b] = ['a/small', 'b/small'].map((id) => bench.router.health.stateOf(id));
+    for (let i = 0; i < 10; i++) {
+      const run = start(bench, 'tight', { canServe: ({ id }) => i > 0 || id === 'b/small' });
+      // Waiting for admission, or other attempts, took nearly all of the time.
+      run.next(bench.clock.ms + 4_900);
+      expect(run.failed(bench.clock.ms + 5_000, failure('first_byte_timeout')).action).toBe('give');
+    }
+    expect([a, b].map((one) => [one?.breaker, one?.recent(bench.clock.ms).calls])).toEqual([
+      ['closed', 0],
+      ['closed', 0],
+    ]);
+    const run = start(bench, 'tight');
+    run.next(bench.clock.ms + 10);
+    run.failed(bench.clock.ms + 5_000, failure('first_byte_timeout'));
+    expect(a?.recent(bench.clock.ms + 5_000).calls).toBe(1);
+  });
+
   it('RTE-3: a follow-up of a stored answer goes to its maker and to nobody else', () => {
     const bench = routingBench(chains);
     const run = start(bench, 'once', { pinned: 'b/small' });
@@ -315,13 +344,12 @@ describe('RouteRun, whatever happens', () => {
       let last: FailureClass | null = null;
       for (let turns = 0; ; turns++) {
         expect(turns).toBeLessThanOrEqual(retry.maxAttempts);
-        const isFirst = run.attempts.length === 0;
         const attempt = run.next(bench.clock.ms);
         if (attempt === null) break;
         // Never a repetition of what the caller did wrong, unless the chain says so.
         const isCallers = last === 'invalid_request' || last === 'content_refusal';
         if (isCallers && !contentSent) expect(actions[last as FailureClass]).not.toBe('give');
-        if (!isFirst) expect(bench.clock.ms - startedMs).toBeLessThan(retry.deadlineMs);
+        expect(bench.clock.ms - startedMs).toBeLessThan(retry.deadlineMs);
         expect(attempt.firstByteMs).toBeLessThanOrEqual(
           Math.max(1, retry.deadlineMs - (attempt.startedMs - startedMs)),
         );

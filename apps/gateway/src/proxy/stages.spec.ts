@@ -47,6 +47,12 @@ function exchangeOf({ route = '/v1/chat/completions', url = route, headers = {},
   return new Exchange(endpointOf('POST', route)!, request, new ServerResponse(request), Buffer.from(body), snapshot);
 }
 
+function exchangeOfModel(model: string): Exchange {
+  const exchange = exchangeOf({ body: JSON.stringify({ model }) });
+  read(exchange);
+  return exchange;
+}
+
 const sentTo = (target: Target, maxTokens: number | null = null) => ({ target, maxTokens, hidesUsageChunk: false });
 
 const codeOf = (run: () => unknown): string => {
@@ -269,6 +275,24 @@ describe('estimate', () => {
     expect(await renderMetrics()).toContain(
       'smartflow_billed_bound_ratio_bucket{provider="openai",model="gpt-5-mini",le="1"} 1',
     );
+  });
+});
+
+describe('estimate in a mixed chain', () => {
+  it('KEY-4: each target is bounded by the name under which it reads a maximum, and is asked under that name', () => {
+    const price = { provider: 'plain', model: 'x', inputUsd: 1, outputUsd: 1, cachedInputUsd: null };
+    const overrides = [{ ...price, cacheWrite5mUsd: null, cacheWrite1hUsd: null, fromMs: 0 }];
+    const exchange = exchangeOf({ body: '{"model":"gpt-5","max_completion_tokens":100}' });
+    Object.assign(exchange, { snapshot: { ...snapshot, priceOverrides: { of: () => overrides } } });
+    const reading = read(exchange);
+    const plane = { prices: bundledPriceTable() };
+    const own = estimate(exchange, reading, key, resolve(exchange, key), plane);
+    const compatible = resolve(exchangeOfModel('plain/x'), key);
+    const bound = estimate(exchange, reading, key, compatible, plane);
+    expect(own).toMatchObject({ refuse: null, maxTokens: 100, injectedMaxTokens: null });
+    expect(bound).toMatchObject({ refuse: null, maxTokens: 100, injectedMaxTokens: 100 });
+    const sent = prepareBody(exchange, reading, sentTo(compatible, bound.injectedMaxTokens)).toString();
+    expect(JSON.parse(sent)).toMatchObject({ max_tokens: 100 });
   });
 });
 
