@@ -29,12 +29,8 @@ function stateOf(version: number, chains: readonly ChainConfig[], orgId = DEFAUL
   return RegistryState.empty.apply({ head: { lineage: 'l', version }, full: true, documents, removed: [] });
 }
 
-function indexOf(sources: Partial<ChainSources>, directAttempts?: number): ChainIndex {
-  return new ChainIndex(
-    { registry: RegistryState.empty, fileChains: [], fileModels: [], ...sources },
-    parts,
-    directAttempts,
-  );
+function indexOf(sources: Partial<ChainSources>): ChainIndex {
+  return new ChainIndex({ registry: RegistryState.empty, fileChains: [], fileModels: [], ...sources }, parts);
 }
 
 const ids = (plan: RoutePlan | null): readonly (readonly string[])[] | null =>
@@ -54,12 +50,12 @@ describe('ChainIndex', () => {
   });
 
   it('LLM-5: a model by itself has a plan of one target; an unknown name has none', () => {
-    const index = indexOf({}, 2);
+    const index = indexOf({});
     const plan = index.planOf(DEFAULT_ORG_ID, 'c/small');
     expect([ids(plan), plan?.chain, plan?.retry.maxAttempts, plan?.heedsBreakers]).toEqual([
       [['c/small']],
       null,
-      2,
+      1,
       false,
     ]);
     for (const name of ['nobody', '', '__proto__', 'x'.repeat(1_000)])

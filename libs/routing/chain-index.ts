@@ -34,16 +34,13 @@ const MEMO_LIMIT = 4_096;
 export class ChainIndex {
   readonly #sources: ChainSources;
   readonly #parts: PlanParts;
-  readonly #directAttempts: number;
   readonly #chains = new Map<string, ChainSettings>();
   readonly #chainOfModel = new Map<string, string>();
   readonly #plans = new Map<string, RoutePlan | null>();
 
-  /** @param directAttempts tries of a model by itself, without any chain */
-  constructor(sources: ChainSources, parts: PlanParts, directAttempts = 1) {
+  constructor(sources: ChainSources, parts: PlanParts) {
     this.#sources = sources;
     this.#parts = parts;
-    this.#directAttempts = directAttempts;
     for (const document of sources.registry.all('chain')) {
       this.#chains.set(`${document.orgId}/${document.name}`, chainBody(document));
     }
@@ -59,7 +56,7 @@ export class ChainIndex {
       sources.fileModels === before.fileModels &&
       parts.models === this.#parts.models &&
       sources.registry.sameKind(before.registry, 'chain');
-    return isSame ? this : new ChainIndex(sources, parts, this.#directAttempts);
+    return isSame ? this : new ChainIndex(sources, parts);
   }
 
   /**
@@ -107,7 +104,7 @@ export class ChainIndex {
     const behind = keyChain ?? teamChain ?? this.#chainOfModel.get(target.requested) ?? null;
     const chain = behind === null ? null : byName(behind);
     return behind === null || chain === null
-      ? compileDirect(target, parts, this.#directAttempts)
+      ? compileDirect(target, parts)
       : compileAttached(target, behind, chain, parts, byName);
   }
 }

@@ -70,14 +70,14 @@ export function compileAttached(
  * The plan of a model by itself. Its error comes back as the provider sent it: nothing else could serve the call, and the
  * caller's SDK has retries of its own.
  */
-export function compileDirect(target: Target, parts: CompileParts, attempts = 1): RoutePlan {
+export function compileDirect(target: Target, parts: CompileParts): RoutePlan {
   const { totalMs } = target.provider.timeouts;
   return {
     chain: null,
     steps: [directStep(target, parts, 'passingStateOf')],
     retry: {
-      maxAttempts: attempts,
-      attemptsPerTarget: attempts,
+      maxAttempts: 1,
+      attemptsPerTarget: 1,
       deadlineMs: totalMs,
       baseMs: DEFAULT_BASE_MS,
       maxBackoffMs: DEFAULT_MAX_BACKOFF_MS,

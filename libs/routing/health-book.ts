@@ -130,13 +130,14 @@ export class HealthBook {
 
   #tell(target: TargetState, coolMs: number | null): void {
     const share = this.#share;
+    const isOfChain = this.#states.get(target.id) === target;
     // Others heed breakers for their chains' sake; the store would fill with what callers name.
-    if (share === null || !(this.#heeded.has(target) || this.#states.get(target.id) === target)) return;
+    if (share === null || !(isOfChain || this.#heeded.has(target))) return;
     const change: SharedChange =
       coolMs === null || target.reason === null
         ? { target: target.id, reason: null, coolMs: null }
         : { target: target.id, reason: target.reason, coolMs };
-    share.tell(change).then(
+    share.tell(change, !isOfChain).then(
       () => this.#heard(true, null),
       (error: unknown) => this.#heard(false, error),
     );

@@ -17,8 +17,11 @@ export type SharedChange = SharedOpening | { readonly target: string; readonly r
  * the calls, and while it is away each process goes by its own experience.
  */
 export interface HealthShare {
-  /** Tells the others. Rejects when the store does not answer. */
-  tell(change: SharedChange): Promise<void>;
+  /**
+   * Tells the others. Rejects when the store does not answer.
+   * @param isNamed the target's name comes from a caller: such names get only a part of the room that the store has
+   */
+  tell(change: SharedChange, isNamed?: boolean): Promise<void>;
   /** All openings whose time is not over. Rejects when the store does not answer. */
   openings(): Promise<readonly SharedOpening[]>;
   /** Changes told by others, as they happen; some may be lost. Returns how to stop. */

@@ -3,7 +3,7 @@ import type { RouteRun } from './route-run.js';
 
 /**
  * Why a run has no attempt left, for a caller that has no provider's answer to be given: names every attempt and every target
- * that cools down. Hosts and credentials do not occur in it.
+ * that cools down; `upstream_timeout` where the deadline left no time for a first one. Hosts and credentials do not occur in it.
  */
 export function refusalOf(run: RouteRun, nowMs: number): AppError {
   const tried = run.attempts.map(
@@ -21,6 +21,10 @@ export function refusalOf(run: RouteRun, nowMs: number): AppError {
       return `${id} cools down${state.reason === null ? '' : ` (${state.reason})`}, for another ${restS} s`;
     });
   const what = run.plan.chain === null ? 'The model' : `The chain "${run.plan.chain}"`;
+  const { plan, context, attempts } = run;
+  if (plan.steps.length > 0 && attempts.length === 0 && nowMs >= context.startedMs + plan.retry.deadlineMs) {
+    return new AppError('upstream_timeout', { text: 'The time for the call was up before a provider could be asked.' });
+  }
   return new AppError('no_target_available', {
     text:
       run.plan.steps.length === 0

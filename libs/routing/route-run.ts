@@ -60,6 +60,10 @@ const AT_ONCE: Verdict = { action: 'again', delayMs: 0, sameTarget: false };
 /** Nobody keeps a caller waiting longer than this for one provider's `Retry-After`. */
 const MOST_WAIT_MS = 60_000;
 
+/** What goes by before a first attempt is no wait cut short: else a target as slow as the deadline would never be blamed. */
+const FULL_WAIT_SHARE = 0.9;
+const OURS: Failure = failureOf('own_refusal');
+
 /** A timer may fire so much early: who waited for a target as long as was said is let through. */
 const TIMER_MS = 2;
 
@@ -103,7 +107,7 @@ export class RouteRun {
     if (this.#current !== null) throw new Error('the attempt before has not been reported');
     const { plan, context, attempts } = this;
     const leftMs = context.startedMs + plan.retry.deadlineMs - nowMs;
-    if (this.#over || attempts.length >= plan.retry.maxAttempts || (leftMs <= 0 && attempts.length > 0)) {
+    if (this.#over || attempts.length >= plan.retry.maxAttempts || leftMs <= 0) {
       this.#over = true;
       return null;
     }
@@ -135,11 +139,6 @@ export class RouteRun {
     return this.#current;
   }
 
-  /** Whether no further attempt will be made. */
-  get isOver(): boolean {
-    return this.#over;
-  }
-
   /** The first content goes to the caller: from here on only `after_content` of the chain can move the call. */
   content(nowMs: number): void {
     const attempt = this.#current;
@@ -166,7 +165,7 @@ export class RouteRun {
     if (attempt === null || this.#over) return GIVE;
     attempt.failure = failure;
     this.#last = failure;
-    attempt.target.state.bad(nowMs, failure, attempt.probe);
+    attempt.target.state.bad(nowMs, this.#wasCutShort(attempt, failure) ? OURS : failure, attempt.probe);
     const verdict = this.#decide(this.#actionFor(failure), attempt, failure, nowMs);
     if (verdict.action === 'give') this.#over = true;
     return verdict;
@@ -180,7 +179,7 @@ export class RouteRun {
     const attempt = this.#end(this.#current?.startedMs ?? 0, null);
     if (attempt === null) return;
     // Was it to be tried out, another call may do that.
-    attempt.target.state.bad(attempt.startedMs, failureOf('own_refusal'), attempt.probe);
+    attempt.target.state.bad(attempt.startedMs, OURS, attempt.probe);
     this.attempts.pop();
     this.#spent = new Set(this.#spent).add(attempt.target);
   }
@@ -199,6 +198,12 @@ export class RouteRun {
     attempt.target.state.end();
     this.#current = null;
     return attempt;
+  }
+
+  /** Other attempts, or the wait for admission, took the time that the target should have had. */
+  #wasCutShort({ target, firstByteMs }: Attempt, failure: Failure): boolean {
+    if (failure.class !== 'first_byte_timeout') return false;
+    return firstByteMs < FULL_WAIT_SHARE * Math.min(target.firstByteMs, this.plan.retry.deadlineMs);
   }
 
   #actionFor(failure: Failure): FailureAction {

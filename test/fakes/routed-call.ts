@@ -55,12 +55,16 @@ export interface BookedRow {
   readonly dialect: string;
   readonly usageSource: string;
   readonly status: number;
+  /** Of a row apart: the number of its attempt. */
+  readonly attempts: number;
 }
 
 /** An upstream call under way, for the test to answer. */
 export class SentCall {
   aborted: Error | null = null;
   hasBegun = false;
+  /** `null`: it has not answered. */
+  status: number | null = null;
   /** Its answer has come to an end, or the gateway has let go of it. */
   isOver = false;
   readonly #handler: Required<Dispatcher.DispatchHandler>;
@@ -86,6 +90,7 @@ export class SentCall {
 
   head(status: number, headers: Readonly<Record<string, string>>): this {
     this.hasBegun = true;
+    this.status = status;
     this.#handler.onResponseStart(this.#controller, status, headers, '');
     return this;
   }
@@ -162,6 +167,8 @@ export class Routed {
   readonly targets: readonly PlanTarget[];
   /** Answers a question for more money; default no. */
   extend: (moreNanos: number) => Promise<boolean> = async () => false;
+  /** Upstream calls that stand in the metrics. */
+  counted = 0;
   #text = '';
   #granted = 0;
 
@@ -243,7 +250,6 @@ export class Routed {
     const { bounds } = this.options;
     const hasHard = bounds !== undefined;
     const most = Math.max(0, ...Object.values(bounds ?? {}));
-    this.exchange.boundNanos = hasHard ? most : null;
     const draft = JSON.stringify({ provider: this.targets[0]?.target.provider.name });
     if (bounds !== undefined) {
       this.exchange.bounds = new Map(this.targets.map((one) => [one, boundOf(bounds[one.id] ?? 0)]));
@@ -276,7 +282,7 @@ export class Routed {
         tightest: () => null,
       },
       limiter: { admit: () => this.#admitLimit() },
-      metrics: { called() {}, billed() {}, clientGone() {}, refused() {} },
+      metrics: { called: () => void this.counted++, billed() {}, clientGone() {}, refused() {} },
       unpriced: { note() {} },
       responses: { remember() {}, find: () => null },
       active: this.active,
@@ -304,9 +310,9 @@ export class Routed {
   }
 
   #book(admission: Admission, costNanos: number | null, event: string, mostNanos: number): void {
-    const { error, provider, dialect, usageSource, status } = JSON.parse(event) as BookedRow;
+    const { error, provider, dialect, usageSource, status, attempts } = JSON.parse(event) as BookedRow;
     const isApart = admission.id !== this.exchange.id;
-    this.rows.push({ isApart, costNanos, mostNanos, error, provider, dialect, usageSource, status });
+    this.rows.push({ isApart, costNanos, mostNanos, error, provider, dialect, usageSource, status, attempts });
   }
 }
 

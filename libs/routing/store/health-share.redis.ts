@@ -8,6 +8,8 @@ const CHANNEL = 'sf:routing:health';
 /** The hash goes when nothing was told for so long: no cool-down is longer than 5 minutes. */
 const KEEP_S = 900;
 const MOST_TARGETS = 4096;
+/** Beyond so many openings those of names that callers chose are told, and not kept: they never push out those of chains. */
+const MOST_BESIDE_NAMED = 1024;
 
 const NOW = `
 local time = redis.call('TIME')
@@ -49,7 +51,7 @@ export class RedisHealthShare implements HealthShare {
     private readonly processId: string,
   ) {}
 
-  async tell(change: SharedChange): Promise<void> {
+  async tell(change: SharedChange, isNamed = false): Promise<void> {
     const { target, reason, coolMs } = change;
     const message = JSON.stringify({ from: this.processId, target, reason, coolMs });
     await this.redis.eval(
@@ -60,7 +62,7 @@ export class RedisHealthShare implements HealthShare {
       coolMs === null ? '' : String(Math.ceil(coolMs)),
       reason ?? '',
       String(KEEP_S),
-      String(MOST_TARGETS),
+      String(isNamed ? MOST_BESIDE_NAMED : MOST_TARGETS),
       CHANNEL,
       message,
     );

@@ -39,7 +39,7 @@ export async function admit(exchange: Exchange, reading: Reading, key: KeyRecord
 
 /**
  * Room in the limits of the target that a chain has chosen; `null` when it has none. Rejects with `LimitRefusal`: the next
- * target may have room.
+ * target may have room; and with AppError `invalid_json`.
  */
 export function admitTarget(
   exchange: Exchange,
@@ -50,8 +50,9 @@ export function admitTarget(
   const { plan, snapshot, key } = exchange;
   const limits = plan?.chain === null ? NONE : limitsOfTarget(snapshot, target);
   if (limits.length === 0 || key === null) return null;
-  const tokens = usualTokens(exchange, reading, target.target, limits);
-  return Promise.resolve().then(() => plane.limiter.admit(key.orgId, limits, tokens));
+  return Promise.resolve().then(() =>
+    plane.limiter.admit(key.orgId, limits, usualTokens(exchange, reading, target.target, limits)),
+  );
 }
 
 const NOTHING: TokenEstimate = { input: 1, output: 0 };

@@ -27,6 +27,7 @@ export function billAttempt(
   const costNanos = bookedNanos(exchange, bill, price);
   const latencyMs = performance.now() - planned.startedMs;
   const status = upstreamStatus ?? 0;
+  attempt.isCounted = true;
   plane.metrics.called(exchange, status, latencyMs, usage, price.costNanos);
   if (usage === null && costNanos === 0) return true;
   const draft = draftOf(exchange, key, target, planned.number, true);

@@ -11,7 +11,6 @@ import { wayTo } from './way.js';
 /**
  * Part of stage 7: the most this call can cost at a target, at the prices that will be in force when it is settled. What has
  * no bound says why (`refuse`); a hard budget must refuse it. `injectedMaxTokens`, or what a clamp leaves, is sent along.
- * Notes the bound in the exchange, where a clamp lowers it; the bill is compared with it when the call is over.
  * @throws AppError `invalid_json`, or `invalid_request` where the call cannot be translated for the target
  */
 export function estimate(
@@ -28,7 +27,7 @@ export function estimate(
     way === null || translated === null
       ? factsOf(exchange, reading, target)
       : requestFacts(way.operation, translated.translation.body, translated.reading, provider.chatMaximum);
-  const bound = upperBound(plane.prices, {
+  return upperBound(plane.prices, {
     provider,
     model,
     facts,
@@ -36,12 +35,17 @@ export function estimate(
     overrides: exchange.snapshot.priceOverrides.of(key.orgId),
     defaultTier: provider.defaultTier,
   });
-  exchange.boundNanos = bound.refuse === null ? bound.wantNanos : null;
-  return bound;
 }
 
-/** What the request says about its size and its largest bill, read once a call. @throws AppError `invalid_json` */
+/**
+ * What the request says about its size and its largest bill to a target, read once a call for each name of a chat's maximum:
+ * a number under a name that the target passes over bounds nothing. @throws AppError `invalid_json`
+ */
 export function factsOf(exchange: Exchange, reading: Reading, { provider }: Target): RequestFacts {
-  exchange.facts ??= requestFacts(exchange.operation ?? 'chat', exchange.body, reading, provider.chatMaximum);
-  return exchange.facts;
+  const { chatMaximum } = provider;
+  const known = exchange.facts[chatMaximum];
+  if (known !== null) return known;
+  const facts = requestFacts(exchange.operation ?? 'chat', exchange.body, reading, chatMaximum);
+  exchange.facts = { ...exchange.facts, [chatMaximum]: facts };
+  return facts;
 }

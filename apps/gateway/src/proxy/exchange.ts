@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Operation, RequestFacts } from '#libs/dialects/index.js';
+import type { ChatMaximum, Operation, RequestFacts } from '#libs/dialects/index.js';
 import type { Admission, KeyRecord, LimitTicket } from '#libs/keys-budgets/index.js';
 import { AppError } from '#libs/platform/errors.js';
 import { newId } from '#libs/platform/ids.js';
@@ -13,6 +13,9 @@ import type { UpstreamAttempt } from './upstream-attempt.js';
 const NO_BODY = Buffer.alloc(0);
 const NOTHING_DROPPED: readonly string[] = [];
 const NO_CANDIDATES: readonly PlanTarget[] = [];
+/** `null`: nobody needed it. */
+type Facts = Readonly<Record<ChatMaximum, RequestFacts | null>>;
+const NO_FACTS: Facts = { max_completion_tokens: null, max_tokens: null };
 
 /**
  * Everything about one request, in one object of fixed shape: all fields are set here, so that every exchange has the same
@@ -51,8 +54,8 @@ export class Exchange {
   first: Target | null = null;
 
   // filled by admit
-  /** What the request says about its largest bill; `null`: nobody needed it. */
-  facts: RequestFacts | null = null;
+  /** What the request says about its largest bill, to providers that read the maximum of a chat under this name. */
+  facts: Facts = NO_FACTS;
   /** What the call holds of its rate limits; `null`: it has none. */
   ticket: LimitTicket | null = null;
   /** The money set aside for the call, and the intent of its row; `null`: nothing was admitted. */
@@ -61,8 +64,6 @@ export class Exchange {
   bounds: ReadonlyMap<PlanTarget, UpperBound> | null = null;
   /** The body for targets that speak another dialect; `null`: none was needed yet. */
   translations: ReadonlyMap<Target, TranslatedBody> | null = null;
-  /** The most the call may cost, in nano-dollars, where `estimate` was asked; `null`: not asked, or without bound. */
-  boundNanos: number | null = null;
   /** What becomes of the call when its caller leaves; `null`: as the provider's setting says. For hard budgets: `drain`. */
   whenClientGone: 'cancel' | 'drain' | null = null;
 
@@ -70,7 +71,7 @@ export class Exchange {
   run: RouteRun | null = null;
   /** The latest attempt that was made: its answer is the caller's, unless another one follows. */
   attempt: UpstreamAttempt | null = null;
-  /** Tokens that failed attempts reported. */
+  /** Tokens of failed attempts: what they reported, or the estimate where nobody knows. */
   failedTokens = 0;
   settled = false;
 

@@ -15,7 +15,12 @@ export function fund({ admission, bounds, stream, facts }: Exchange, attempt: Up
   attempt.maxTokens = attempt.isClamped ? affordableTokens(bound, admission.boundNanos) : bound.injectedMaxTokens;
   if (stream) {
     const tokens = attempt.maxTokens ?? bound.maxTokens;
+    const { chatMaximum } = attempt.target.provider;
     const againNanos = costOfTokens(bound, tokens) - costOfTokens(bound, 0);
-    attempt.growth = { operation: attempt.way.operation, tokens: tokens * (facts?.answers ?? 1), againNanos };
+    attempt.growth = {
+      operation: attempt.way.operation,
+      tokens: tokens * (facts[chatMaximum]?.answers ?? 1),
+      againNanos,
+    };
   }
 }

@@ -33,7 +33,6 @@ export async function reserve(exchange: Exchange, reading: Reading, key: KeyReco
   if (!admission.ok) throw refusalOf(admission, key, amounts);
   if (!(await admission.written)) throw notAdmitted();
   exchange.admission = admission;
-  exchange.boundNanos = set.hasHard ? admission.boundNanos : null; // without a maximum sent along it bounds nothing
   if (set.hasHard) exchange.whenClientGone = 'drain'; // else a caller that leaves costs its budget the whole bound
 }
 
@@ -44,9 +43,11 @@ function amountsOf(exchange: Exchange, reading: Reading, key: KeyRecord, isHard:
   for (const one of exchange.candidates) {
     try {
       const bound = estimate(exchange, reading, key, one.target, plane);
-      if (bound.refuse !== null && isHard) throw unbounded(bound.refuse, exchange.facts?.unclearAnswers ?? null);
+      const facts = exchange.facts[one.target.provider.chatMaximum];
+      if (bound.refuse !== null && isHard) throw unbounded(bound.refuse, facts?.unclearAnswers ?? null);
       bounds.set(one, bound);
     } catch (error) {
+      if (!(error instanceof AppError)) throw error;
       why ??= error;
     }
   }

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { BudgetState, LimitRefusal } from '#libs/keys-budgets/index.js';
 import { safeNanosToUsdText } from '#libs/platform/money.js';
+import { routeHeaders } from '#libs/routing/index.js';
 import type { DataPlane } from './data-plane.js';
 import type { Exchange } from './exchange.js';
 import { connectionListed } from './request-headers.js';
@@ -61,10 +62,7 @@ export function ownHeaders(exchange: Exchange, plane: DataPlane): OutgoingHeader
   }
   const isOurs = attempt === null || attempt.upstreamStatus === null || isTranslated(exchange);
   if (exchange.endpoint.dialect.name === 'anthropic' && isOurs) headers['request-id'] = exchange.id;
-  if (exchange.run !== null) {
-    headers['x-smartflow-attempts'] = exchange.run.attempts.length;
-    if (exchange.run.plan.chain !== null) headers['x-smartflow-chain'] = encodeHeader(exchange.run.plan.chain);
-  }
+  if (exchange.run !== null) Object.assign(headers, routeHeaders(exchange.run));
   const { dropped } = attempt ?? exchange;
   if (dropped.length > 0) headers['x-smartflow-dropped'] = encodeHeader(dropped.join(','));
   if (exchange.ticket !== null)
@@ -124,7 +122,8 @@ export function answerHeaders(exchange: Exchange, plane: DataPlane, upstream: In
     if (value === undefined || STOPPED.has(name) || name.startsWith('x-smartflow-') || listed?.has(name) === true)
       continue;
     if (translated && !KEPT_IN_TRANSLATION.has(name)) continue;
-    headers[name] = typeof value === 'string' ? scrubText(value, credentials) : value;
+    headers[name] =
+      typeof value === 'string' ? scrubText(value, credentials) : value.map((one) => scrubText(one, credentials));
   }
   for (const name of REQUEST_ID_NAMES) {
     const id = upstream[name];

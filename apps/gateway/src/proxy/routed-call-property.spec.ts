@@ -103,7 +103,7 @@ describe('a routed call, whatever happens in whatever order', () => {
   beforeEach(() => jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] }));
   afterEach(() => jest.useRealTimers());
 
-  it('KEY-4, KEY-6, LLM-8, RTE-2: ends once, with its rows, its answer and nothing left behind', async () => {
+  it('KEY-4, KEY-6, LLM-8, RTE-2: ends once, each attempt in one row, with its answer and nothing left behind', async () => {
     for (let seed = 1; seed <= CALLS; seed++) {
       const call = await live(seed * 7919);
       const { row, apart, rows, sent, exchange } = call;
@@ -130,6 +130,24 @@ describe('a routed call, whatever happens in whatever order', () => {
         isAnswered: true,
         upstreamsLeft: 0,
       });
+      expect({ seed, counted: call.counted }).toEqual({
+        seed,
+        counted: Math.max(sent.length, row === undefined ? 0 : 1),
+      });
+      for (const [index, one] of (exchange.run?.attempts ?? []).entries()) {
+        const status = sent[index]?.status ?? 0;
+        const isRefused = (status >= 400 && status < 500) || status === 529;
+        const isCharged = one.usage !== null || !isRefused;
+        const isLast = index === sent.length - 1;
+        const inRows = apart.filter(({ attempts }) => attempts === one.number).length;
+        const inRequest = isLast && (row?.costNanos !== 0 || row.usageSource !== 'none') ? 1 : 0;
+        expect({ seed, attempt: one.number, inRows: inRows + inRequest }).toEqual({
+          seed,
+          attempt: one.number,
+          inRows: isCharged ? 1 : 0,
+        });
+      }
+      expect([seed, exchange.run?.attempts.length]).toEqual([seed, sent.length]);
       // Never above what is set aside for its target, and what was granted to it.
       for (const one of rows) {
         if (one.costNanos === null)

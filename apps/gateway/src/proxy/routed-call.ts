@@ -16,7 +16,7 @@ import { rememberAnswer } from './remember-answer.js';
 import { refuse, tellFailure } from './refuse.js';
 import { budgetHeaders } from './response-headers.js';
 import { send } from './send.js';
-import { freedNanos, NO_BILL, priceOf, settle, type Bill, type Outcome } from './settle.js';
+import { freedNanos, NO_BILL, priceOf, settle, tokensUsed, type Bill, type Outcome } from './settle.js';
 import { UpstreamCall } from './upstream-call.js';
 
 /**
@@ -44,7 +44,8 @@ interface Failed extends FailedAnswer {
 /**
  * Stage 8: one request on its way through its plan, attempt by attempt, until an answer is passed on or nobody is left to
  * ask. Each `UpstreamCall` reads one upstream's answer and reports here; only the current one is heard. Every way ends in
- * `#end`, in exactly one row, also when the caller has left or a report breaks.
+ * `#end`, in exactly one row, also when the caller has left or a report breaks; but for `#giveUp` where nobody could be asked:
+ * that is a refusal, without a row.
  */
 export class RoutedCall implements ActiveCall {
   readonly exchange: Exchange;
@@ -267,12 +268,13 @@ export class RoutedCall implements ActiveCall {
 
   #bill(failed: Failed, bill: Bill, delayMs: number): void {
     const { exchange, plane } = this;
-    const { attempt } = failed.call;
+    const { ending, call } = failed;
+    const { attempt } = call;
     this.#state = 'billing';
     this.#current = null;
-    const tokens = bill.usage === null ? 0 : bill.usage.inputTokens + bill.usage.outputTokens;
+    const tokens = tokensUsed(exchange, { ...bill, error: ending.kind === 'error' ? ending.error.code : null });
     attempt.ticket?.settle(tokens);
-    exchange.failedTokens += tokens;
+    exchange.failedTokens += tokens ?? exchange.ticket?.tokens ?? 0;
     const billed = billAttempt(exchange, plane, attempt, bill);
     const goOn = (isBilled: boolean): void => this.#billed(failed, isBilled ? null : bill, delayMs);
     if (!(billed instanceof Promise)) return goOn(billed);

@@ -48,9 +48,9 @@ export function settle(exchange: Exchange, plane: DataPlane, outcome: Outcome): 
 }
 
 function record(exchange: Exchange, plane: DataPlane, outcome: Outcome): void {
-  const { attempt } = exchange;
+  const { attempt, ticket, failedTokens } = exchange;
   const tokens = tokensUsed(exchange, outcome);
-  exchange.ticket?.settle(tokens === null ? null : tokens + exchange.failedTokens);
+  ticket?.settle(failedTokens === 0 ? tokens : failedTokens + (tokens ?? ticket.tokens));
   attempt?.ticket?.settle(tokens);
   const price = outcome.price ?? priceOf(exchange, plane, outcome.usage);
   const { target, key, admission } = exchange;
@@ -72,9 +72,13 @@ function record(exchange: Exchange, plane: DataPlane, outcome: Outcome): void {
     firstByteMs: attempt === null || attempt.firstByteMs === null ? null : Math.round(attempt.firstByteMs),
   });
   plane.budgets.settle(admission, bookedNanos(exchange, outcome, price), event, price.costNanos, attempt?.boundNanos);
-  plane.metrics.called(exchange, status, latencyMs, outcome.usage, price.costNanos);
-  if (exchange.boundNanos !== null && outcome.complete && price.priceVersion !== null) {
-    plane.metrics.billed(target, price.costNanos, exchange.boundNanos);
+  if (attempt?.isCounted !== true) {
+    plane.metrics.called(exchange, status, latencyMs, outcome.usage, price.costNanos);
+  }
+  // Without a hard budget no maximum was sent along, and the bound is none.
+  const boundNanos = attempt?.boundNanos ?? 0;
+  if (boundNanos > 0 && admission.set.hasHard && outcome.complete && price.priceVersion !== null) {
+    plane.metrics.billed(target, price.costNanos, boundNanos);
   }
   if (outcome.usage !== null && price !== UNCOUNTABLE) plane.unpriced.note(target, price);
   if (outcome.captured !== null && plane.bodies !== null) {
@@ -113,9 +117,12 @@ export function freedNanos(exchange: Exchange, usage: TokenUsage | null, price: 
 }
 
 /** What counts against limits of tokens; `null` when nobody knows what the provider has done: the estimate stays. */
-function tokensUsed(exchange: Exchange, { usage, error }: Outcome): number | null {
+export function tokensUsed(
+  exchange: Exchange,
+  { usage, sent, error }: Pick<Outcome, 'usage' | 'sent' | 'error'>,
+): number | null {
   if (usage !== null) return usage.inputTokens + usage.outputTokens;
-  return error === 'upstream_unreachable' || isRefused(exchange) ? 0 : null;
+  return !sent || error === 'upstream_unreachable' || isRefused(exchange) ? 0 : null;
 }
 
 /** What the usage costs at the price in force when the call began; free when nothing was reported. */

@@ -19,6 +19,7 @@ import { ProxyMetrics } from './proxy-metrics.js';
 import { read } from './read.js';
 import { upstreamHeaders } from './request-headers.js';
 import { settle } from './settle.js';
+import type { UpstreamAttempt } from './upstream-attempt.js';
 import { allowedMethods, unknownRoute } from './unknown-route.js';
 
 const key: KeyRecord = {
@@ -265,10 +266,10 @@ describe('estimate', () => {
     const target = resolve(exchange, key);
     const bound = estimate(exchange, reading, key, target, plane);
     expect(bound).toMatchObject({ refuse: null, maxTokens: 1000, injectedMaxTokens: null });
-    expect(exchange.boundNanos).toBe(bound.wantNanos);
     const answer = Buffer.from('{"usage":{"prompt_tokens":8,"completion_tokens":1000}}');
     const usage = exchange.endpoint.dialect.usageOfBody('chat', answer);
-    exchange.admission = { draft: '{}', accounts: [] } as unknown as Admission;
+    exchange.admission = { draft: '{}', accounts: [], set: { hasHard: true } } as unknown as Admission;
+    exchange.attempt = { target, boundNanos: bound.wantNanos } as unknown as UpstreamAttempt;
     settle(exchange, plane, { usage, complete: true, error: null, sent: true, captured: null });
     expect(costs[0]).toBeGreaterThan(0);
     expect(costs[0]).toBeLessThanOrEqual(bound.wantNanos);

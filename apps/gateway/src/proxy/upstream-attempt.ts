@@ -22,6 +22,8 @@ export class UpstreamAttempt {
   growth: Growth | null = null;
   /** The most it may cost, never above what is set aside for the request, in nano-dollars: what it costs if nobody knows. */
   boundNanos = 0;
+  /** It stands in the metrics already. */
+  isCounted = false;
   upstreamStatus: number | null = null;
   /** From the beginning of the request. */
   firstByteMs: number | null = null;
