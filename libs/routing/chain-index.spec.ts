@@ -123,9 +123,10 @@ describe('ChainIndex', () => {
   });
 
   it('RTE-3: others are told of the model that a chain stands behind, and not of one that is called by itself', async () => {
-    const told: SharedChange[] = [];
+    const told: unknown[] = [];
     const health = new HealthBook(new FakeClock());
-    const share = { tell: async (change: SharedChange) => void told.push(change), openings: async () => [] };
+    const tell = async ({ target }: SharedChange, isNamed?: boolean) => void told.push([target, isNamed]);
+    const share = { tell, openings: async () => [] };
     await health.connect({ ...share, listen: () => () => {} }, () => {});
     const sources = { registry: RegistryState.empty, fileChains: [chain('k', 'b/small')], fileModels: [] };
     const index = new ChainIndex(sources, { ...parts, health });
@@ -135,8 +136,12 @@ describe('ChainIndex', () => {
       index.chainFor({ ...request, model: 'c/small', keyChain: null }),
     ];
     for (const plan of plans) plan?.steps[0]?.targets[0]?.state.bad(1, { ...failureOf('auth'), status: 401 });
+    plans[0]?.steps[1]?.targets[0]?.state.bad(1, { ...failureOf('auth'), status: 401 });
     health.disconnect();
-    expect(told.map(({ target }) => target)).toEqual(['a/small']);
+    expect(told).toEqual([
+      ['a/small', true],
+      ['b/small', false],
+    ]);
   });
 
   it('RTE-3: as long as a plan is remembered, the state in it is the one that all others see', () => {

@@ -131,6 +131,19 @@ describe('breakers shared through Redis', () => {
     stop();
   });
 
+  it('RTE-3: names that callers made up leave room for the targets of chains', async () => {
+    const share = await shareOf('one');
+    const made = Array.from(
+      { length: 1_100 },
+      (_, i) => ({ target: `a/${i}`, reason: 'auth', coolMs: 60_000 }) as const,
+    );
+    await Promise.all(made.map((change) => share.tell(change, true)));
+    await share.tell({ target: 'of/chain', reason: 'auth', coolMs: 60_000 });
+    const kept = (await share.openings()).map(({ target }) => target);
+    expect(kept).toHaveLength(1_025);
+    expect(kept).toContain('of/chain');
+  });
+
   it('RTE-3: while Redis is away each process goes by its own experience, and says so once', async () => {
     let isAway = false;
     const gate = <T>(work: () => Promise<T>): Promise<T> => (isAway ? Promise.reject(new Error('away')) : work());

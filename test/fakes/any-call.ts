@@ -40,7 +40,7 @@ export function providerOf(config: Partial<ProviderConfig> & Pick<ProviderConfig
       defaultTier: null,
       headers: {},
       models: [],
-      timeouts: { connectMs: 1, firstByteMs: 1, idleMs: 1, totalMs: 1 },
+      timeouts: { connectMs: 1, firstByteMs: 1, idleMs: 1, totalMs: 60_000 },
       clientGone: { action: 'cancel', maxBytes: 0, maxMs: 0 },
       ...config,
     },

@@ -331,12 +331,26 @@ function admissionOf({ id, set, draft }: AdmitRequest, boundNanos: number): Admi
   return { ok: true, id, set, draft, boundNanos, accounts: [], written: true, isClampedFrom } as unknown as Admission;
 }
 
+/** What a ticket counts beforehand. */
+export const ESTIMATED_TOKENS = 100;
+
 /** A ticket of a limit, and what became of it. */
-export type FakeTicket = LimitTicket & { readonly ends: readonly string[] };
+export type FakeTicket = LimitTicket & { readonly ends: readonly string[]; readonly used: readonly (number | null)[] };
 
 export function ticketOf(): FakeTicket {
   const ends: string[] = [];
-  const ticket = { ends, settle: () => ends.push('settled'), cancel: () => ends.push('cancelled'), state: () => ({}) };
+  const used: (number | null)[] = [];
+  const ticket = {
+    ends,
+    used,
+    tokens: ESTIMATED_TOKENS,
+    settle: (tokens: number | null) => {
+      ends.push('settled');
+      used.push(tokens);
+    },
+    cancel: () => ends.push('cancelled'),
+    state: () => ({ requests: null, tokens: null }),
+  };
   return ticket as unknown as FakeTicket;
 }
 

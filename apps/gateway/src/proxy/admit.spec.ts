@@ -2,8 +2,10 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { LimitScope } from '#libs/keys-budgets/index.js';
 import { NO_LIMITS } from '#libs/platform/config.js';
-import type { Target } from '#libs/routing/index.js';
-import { usualTokens } from './admit.js';
+import type { PlanTarget, RoutePlan, Target } from '#libs/routing/index.js';
+import { anyKey } from '#test/fakes/any-call.js';
+import { admitTarget, usualTokens } from './admit.js';
+import type { DataPlane } from './data-plane.js';
 import { endpointOf } from './endpoints.js';
 import { Exchange } from './exchange.js';
 import { read } from './read.js';
@@ -12,17 +14,15 @@ import type { Snapshot } from './snapshot.js';
 const TARGET = { provider: { chatMaximum: 'max_completion_tokens' }, model: 'm' } as Target;
 const LIMITED = [{ limits: { ...NO_LIMITS, tpm: 1000 } }] as unknown as readonly LimitScope[];
 
-function tokensOf(route: string, url: string, body: object) {
+function exchangeOf(route: string, url: string, bytes: Buffer, snapshot = {} as Snapshot): Exchange {
   const request = new IncomingMessage(new Socket());
   Object.assign(request, { url, method: 'POST', headers: {}, rawHeaders: [] });
+  return new Exchange(endpointOf('POST', route)!, request, new ServerResponse(request), bytes, snapshot);
+}
+
+function tokensOf(route: string, url: string, body: object) {
   const bytes = Buffer.from(JSON.stringify(body));
-  const exchange = new Exchange(
-    endpointOf('POST', route)!,
-    request,
-    new ServerResponse(request),
-    bytes,
-    {} as Snapshot,
-  );
+  const exchange = exchangeOf(route, url, bytes);
   return { bytes: bytes.length, ...usualTokens(exchange, read(exchange), TARGET, LIMITED) };
 }
 const chat = (content: unknown, more: object = {}) =>
@@ -55,5 +55,18 @@ describe('usualTokens', () => {
     expect(chat('x', { max_tokens: 100_000 }).output).toBe(1024);
     expect(gemini({ contents: [], generationConfig: { maxOutputTokens: 9 } }).output).toBe(9);
     expect(gemini({ contents: [] }).output).toBe(1024);
+  });
+});
+
+describe('admitTarget', () => {
+  it('KEY-3: a body that is no JSON is the mistake of the caller, also where only the limit of a target reads it', async () => {
+    const route = '/v1/chat/completions';
+    const snapshot = { modelLimits: new Map([['p/m', LIMITED]]) } as unknown as Snapshot;
+    const exchange = exchangeOf(route, route, Buffer.from('{"model":"chain","messages":[],"tools":[x]}'), snapshot);
+    exchange.key = anyKey;
+    exchange.plan = { chain: 'chain' } as RoutePlan;
+    const plane = { limiter: { admit: () => 'admitted' } } as unknown as DataPlane;
+    const room = admitTarget(exchange, read(exchange), { id: 'p/m', target: TARGET } as PlanTarget, plane);
+    await expect(room).rejects.toMatchObject({ code: 'invalid_json' });
   });
 });

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { jest } from '@jest/globals';
-import { Routed, ticketOf, type RoutedOptions } from '#test/fakes/routed-call.js';
+import { ESTIMATED_TOKENS, Routed, ticketOf, type RoutedOptions } from '#test/fakes/routed-call.js';
 import type { LimitTicket } from '#libs/keys-budgets/index.js';
 
 const data = (value: unknown): string => `data: ${JSON.stringify(value)}\n\n`;
@@ -125,6 +125,29 @@ describe('reports of attempts', () => {
       expect(call.sent).toHaveLength(1);
     },
   );
+});
+
+describe('tokens and metrics of failed attempts', () => {
+  it('KEY-3: where nobody knows what a failed attempt used, the estimate counts at its target and for the request', async () => {
+    const call = routed({ limited: ['a/x'] });
+    const ticket = ticketOf();
+    call.exchange.ticket = ticket;
+    await turn();
+    call.call.json(500, refusal);
+    await turn();
+    expect(call.tickets[0]?.used).toEqual([null]);
+    call.call.json(200, says('from b'));
+    expect(ticket.used).toEqual([ESTIMATED_TOKENS + 15]);
+    expect(call.counted).toBe(2);
+  });
+
+  it('OPS-1: an attempt that was billed when nobody else could be asked stands in the metrics once', async () => {
+    const call = routed({ chain: aThenB('a/x', 'b/x'), unfit: ['b'] });
+    call.call.json(500, refusal);
+    await turn();
+    expectOver(call);
+    expect(call.counted).toBe(1);
+  });
 });
 
 describe('KEY-4, KEY-6: money of failed attempts', () => {
