@@ -99,7 +99,7 @@ describe('ledger of the budgets on real stores', () => {
       await new Promise((resolve) => setTimeout(resolve, 1300));
       const before = (await rig.totalOf(org, field)).total;
       expect(await rig.ledger.closeLost(org, { ttlMs: 1000, lostAfterMs: 0, committedToMs: Infinity })).toEqual([
-        processId,
+        { processId, heldBy: 'counters' },
       ]);
       expect(await rig.totalOf(org, field)).toEqual({ total: before, sum: before });
       expect((await rig.spend(org)).get(field)).toEqual({ rolledUp: before, rows: before });

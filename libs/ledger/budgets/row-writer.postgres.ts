@@ -5,7 +5,7 @@ import { commitRows, type RowChanges } from './commit-rows.postgres.js';
 import { commitSoundRows, isFaultOfTheData, type UnfitRow } from './commit-sound-rows.postgres.js';
 import type { OnChanges } from './process-end.postgres.js';
 import type { LedgerRow } from './ledger-row.js';
-import type { Ceiling, RowBatch } from './row-batch.js';
+import type { RowBatch } from './row-batch.js';
 import { type Sql, transaction, withConnection } from './sql.postgres.js';
 
 export interface RowWriterOptions {
@@ -70,10 +70,6 @@ export class PostgresRowWriter {
         const acked = await advance(sql, batches, processes);
         const { changes, unfit } = await add(sql, rows);
         if (this.#options.onChanges !== undefined) await this.#options.onChanges(sql, changes);
-        await mirror(
-          sql,
-          batches.flatMap(({ ceilings }) => ceilings),
-        );
         const live = new Set(
           known.filter(({ state }) => state === 'live').map((row) => `${row.org_id} ${row.process_id}`),
         );
@@ -108,29 +104,4 @@ async function advance(
     [[...acked.keys()], [...acked.values()]],
   );
   return acked;
-}
-
-/** Mirror of the ceilings of the living. */
-async function mirror(sql: Sql, ceilings: readonly Ceiling[]): Promise<void> {
-  const newest = new Map<string, Ceiling>();
-  for (const ceiling of ceilings) {
-    const key = `${ceiling.orgId}\t${ceiling.processId}\t${ceiling.budget}`;
-    if (ceiling.seq >= (newest.get(key)?.seq ?? 0)) newest.set(key, ceiling);
-  }
-  if (newest.size === 0) return;
-  const list = [...newest.keys()].sort().map((key) => newest.get(key) as Ceiling);
-  await sql.query(
-    `INSERT INTO budget_leases (org_id, process_id, budget, ceiling, seq)
-     SELECT x.* FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[]) AS x (org_id, process_id, budget, ceiling, seq)
-       JOIN budget_processes p ON p.org_id = x.org_id AND p.process_id = x.process_id AND p.state = 'live'
-     ON CONFLICT (org_id, process_id, budget) DO UPDATE SET ceiling = excluded.ceiling, seq = excluded.seq
-     WHERE excluded.seq > budget_leases.seq`,
-    [
-      list.map(({ orgId }) => orgId),
-      list.map(({ processId }) => processId),
-      list.map(({ budget }) => budget),
-      list.map(({ nanos }) => nanos),
-      list.map(({ seq }) => seq),
-    ],
-  );
 }

@@ -40,6 +40,9 @@ export interface WorkerSettings {
   readonly postgresUrl: string;
   readonly ttlMs: number;
   readonly lostAfterMs: number;
+  readonly spoolRoot: string;
+  /** Also book from the mirror while a spool that nobody has read is there, where the cap is not proven. */
+  readonly doubleFailure: boolean;
 }
 
 export type Command =
