@@ -5,7 +5,7 @@ import type { Admission } from '#libs/keys-budgets/index.js';
 import { newId } from '#libs/platform/ids.js';
 import { budgetKeys } from '#libs/stores/index.js';
 import { adoptSpools } from '../../libs/keys-budgets/budgets/adoption.js';
-import { admit, budget, BudgetsRig, event, silent, until, USD } from './budgets-rig.js';
+import { admit, budget, BudgetsRig, event, type Gateway, silent, until, USD } from './budgets-rig.js';
 
 let serial = 0;
 const newOrg = (): string => `org_${++serial}`;
@@ -119,6 +119,67 @@ describe('ledger of the budgets on real stores', () => {
     }
     await expect(rig.ledger.forget('nobody', { ttlMs: 1000 })).rejects.toThrow(/no process nobody/);
   }, 30_000);
+
+  const lose = ({ budgets, die }: Gateway): void => {
+    die();
+    renameSync(path.join(rig.root, budgets.processId), path.join(rig.root, `../gone-${budgets.processId}`));
+  };
+  const closeLost = (org: string) =>
+    rig.ledger.closeLost(org, { ttlMs: 1000, lostAfterMs: 0, committedToMs: Infinity });
+  const mirrorOf = async (org: string): Promise<Record<string, number>> =>
+    Object.fromEntries(
+      ((await rig.source.query(`SELECT budget, ceiling FROM budget_leases WHERE org_id = $1`, [org])) as never[]).map(
+        ({ budget: field, ceiling }) => [field, Number(ceiling)],
+      ),
+    );
+
+  it("KEY-4: Redis' memory and a disk lost while the worker is away: the ledger's copy holds the cap, and that is told", async () => {
+    const org = newOrg();
+    await rig.stopWorker();
+    const gateway = await rig.gateway({ times: { ttlMs: 1000 } });
+    await admit(gateway, gateway.budgets.compile(org, [budget('b', USD)]), 3000);
+    await until(async () => (await rig.totalOf(org, 'b|life')).total > 3000); // with its slice
+    const { total } = await rig.totalOf(org, 'b|life');
+    await until(async () => (await mirrorOf(org))['b|life'] === total);
+    lose(gateway);
+    await rig.redis.flushall();
+    await until(async () => (await closeLost(org)).some(({ heldBy }) => heldBy === 'mirror'));
+    expect(await rig.totalOf(org, 'b|life')).toEqual({ total, sum: total });
+    await rig.startWorker();
+  }, 20_000);
+
+  it('KEY-4: a process that ended while it brought its ceilings to a new Redis is booked at all of them', async () => {
+    const org = newOrg();
+    const gateway = await rig.gateway({ times: { ttlMs: 1000 } });
+    const set = gateway.budgets.compile(org, [budget('a', USD), budget('b', USD, { leased: false })]);
+    await admit(gateway, set, 3000);
+    await until(async () => (await mirrorOf(org))['b|life'] === 3000);
+    lose(gateway);
+    const keys = budgetKeys(org);
+    const gen = (await rig.redis.hget(keys.head, 'gen')) as string;
+    await rig.redis.hdel(keys.ceilings(gen, gateway.budgets.processId), '#', 'b|life'); // the second part never came
+    await rig.redis.hincrby(keys.totals(gen), 'b|life', -3000);
+    await until(async () => (await closeLost(org)).length === 1);
+    expect(await rig.totalOf(org, 'b|life')).toEqual({ total: 3000, sum: 3000 });
+  }, 20_000);
+
+  it('KEY-6: rows that a process ships after it was booked as lost take the place of its slices', async () => {
+    const org = newOrg();
+    const gateway = await rig.gateway({ times: { ttlMs: 1000 } });
+    const call = (await admit(gateway, gateway.budgets.compile(org, [budget('b', USD)]), 3000))!;
+    const { processId } = gateway.budgets;
+    gateway.budgets.abandon(); // as if it was frozen
+    await until(async () => (await closeLost(org)).length === 1);
+    const { total } = await rig.totalOf(org, 'b|life');
+    const row = { i: call.id, o: org, p: processId, s: 'settled', e: 3000, c: 2000, b: ['b|life'], u: {} };
+    const batch = { processId, from: 0, to: 1, rows: JSON.stringify(row) };
+    const reply = await gateway.counters.ship({ run: '', ...batch });
+    await gateway.counters.ship({ run: reply.status === 'RUN' ? reply.run : '', ...batch });
+    await until(async () => (await rig.rows(org)).some(({ state }) => state === 'settled'));
+    await rig.ledger.refold(org);
+    expect((await rig.spend(org)).get('b|life')).toEqual({ rolledUp: total, rows: total });
+    expect(await rig.totalOf(org, 'b|life')).toEqual({ total, sum: total });
+  }, 20_000);
 
   it('KEY-6: Redis emptied: nothing is granted until the counters are rebuilt, by themselves, from ledger and living', async () => {
     const org = newOrg();

@@ -97,9 +97,7 @@ async function commitAll(
   const commit = async (chunk: readonly LedgerRow[]): Promise<void> => {
     const { changes, unfit } = await commitSoundRows(sql, chunk);
     if (unfit.length > 0) onUnfit(unfit);
-    for (const { budgets, event } of changes.inserted) {
-      for (const budget of budgets) sums.set(budget, (sums.get(budget) ?? 0) + event.costNanos);
-    }
+    addUp(sums, changes.inserted);
     await onChanges(sql, changes);
   };
   let chunk: LedgerRow[] = [];
@@ -109,6 +107,14 @@ async function commitAll(
     chunk = [];
   }
   if (chunk.length > 0) await commit(chunk);
+  return sums;
+}
+
+/** Adds what rows cost to the sums per budget. */
+export function addUp(sums: Map<string, number>, rows: readonly LedgerRow[]): Map<string, number> {
+  for (const { budgets, event } of rows) {
+    for (const budget of budgets) sums.set(budget, (sums.get(budget) ?? 0) + event.costNanos);
+  }
   return sums;
 }
 
@@ -146,8 +152,8 @@ async function bookSlices(c: Generation, processId: string, enteredAt: Date): Pr
  * The real rows take the place of booked slices: all of it, or, where pieces of the spool are missing, as much as came.
  * A slice that is resolved stays as a row of 0.
  */
-async function resolveSlices(
-  { sql, orgId }: Generation,
+export async function resolveSlices(
+  { sql, orgId }: Pick<Generation, 'sql' | 'orgId'>,
   processId: string,
   came: ReadonlyMap<string, number> | null,
 ): Promise<void> {

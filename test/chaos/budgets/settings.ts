@@ -45,11 +45,13 @@ export interface WorkerSettings {
   readonly doubleFailure: boolean;
 }
 
-export type Command =
+/** `number`: the answer carries it, too. */
+export type Command = { readonly number?: number } & (
   | { readonly cmd: 'stop'; readonly atMs: number }
   | { readonly cmd: 'calls' }
   | { readonly cmd: 'probe'; readonly key: ChaosKey; readonly spent: Readonly<Record<string, number>> }
-  | { readonly cmd: 'end' };
+  | { readonly cmd: 'end' }
+);
 
 /** `org field`, unique over all organisations. */
 export const nameOf = (orgId: string, field: string): string => `${orgId} ${field}`;
