@@ -116,12 +116,11 @@ export class PostgresBudgetLedger {
 
   /** False while a lease of the process runs, or may run, in some organisation, by the store's clock. */
   async hasNoLease(processId: string, ttlMs: number): Promise<boolean> {
-    const { redis } = this.#options;
+    const patience = { ttlMs, lostAfterMs: 0, committedToMs: Infinity };
     for (const orgId of await this.organisationsOf(processId)) {
-      const keys = budgetKeys(orgId);
-      const [time, [gen, since]] = await Promise.all([redis.time(), redis.hmget(keys.head, 'gen', 'at')]);
-      const until = await redis.hget(keys.ceilings(gen ?? '', processId), '@');
-      if (Number(time[0]) * 1000 <= (until === null ? Number(since ?? 0) + ttlMs : Number(until))) return false;
+      if (!(await this.#looksSilent(orgId, [processId], patience)).includes(processId)) return false;
+      // judged again on a generation known to be this server's: an old snapshot shows old signs of life
+      if (!(await this.#locked(orgId, (c) => this.#isSilent(c, processId, patience)))) return false;
     }
     return true;
   }
@@ -340,18 +339,26 @@ export class PostgresBudgetLedger {
 
   /** Candidates, by a look without the lock: this is asked every second. */
   async #silent(orgId: string, patience: Patience): Promise<readonly string[]> {
-    const { redis, source } = this.#options;
     const text = `SELECT process_id FROM budget_processes WHERE org_id = $1 AND state = 'live'`;
-    const live = (await source.query(text, [orgId])) as { process_id: string }[];
+    const live = (await this.#options.source.query(text, [orgId])) as { process_id: string }[];
     if (live.length === 0) return [];
+    return this.#looksSilent(
+      orgId,
+      live.map(({ process_id }) => process_id),
+      patience,
+    );
+  }
+
+  async #looksSilent(orgId: string, processIds: readonly string[], patience: Patience): Promise<readonly string[]> {
+    const { redis } = this.#options;
     const keys = budgetKeys(orgId);
     const [time, [gen, since]] = await Promise.all([redis.time(), redis.hmget(keys.head, 'gen', 'at')]);
     const nowMs = Number(time[0]) * 1000 + Number(time[1]) / 1000;
     const silent: string[] = [];
-    for (const { process_id } of live) {
-      const until = await redis.hget(keys.ceilings(gen ?? '', process_id), '@');
+    for (const processId of processIds) {
+      const until = await redis.hget(keys.ceilings(gen ?? '', processId), '@');
       const untilMs = until === null ? Number(since ?? 0) + patience.ttlMs : Number(until);
-      if (isLost(nowMs, untilMs, patience)) silent.push(process_id);
+      if (isLost(nowMs, untilMs, patience)) silent.push(processId);
     }
     return silent;
   }
