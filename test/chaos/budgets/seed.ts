@@ -187,7 +187,7 @@ class SeedRun {
       // what a lost disk held must outlive Redis' memory: booked already, or said by the mirror to the last nano-dollar
       const redisOk = doubleFailure || (await this.#areLostOnesSafe());
       if (dice < 0.5) await this.#killGateway(slot);
-      else if (dice < 0.56) await this.#loseDisk(slot);
+      else if (dice < 0.6) await this.#loseDisk(slot);
       else if (dice < 0.74) await this.#killWorker();
       else if (dice < 0.82) this.#pause(gateway);
       else if (dice < 0.92 && redisOk && Date.now() - lastRedisMs > 2500) {
@@ -217,20 +217,20 @@ class SeedRun {
 
   async #loseDisk(slot: number): Promise<void> {
     const { process: child, processId } = this.#gateways[slot] as Gateway;
-    this.#totals.gatewayKills += 1;
-    await kill(child);
     const standing = await this.#standingOf(processId);
     // what Redis' present memory does not know, the mirror alone would say, and it may be behind: another proof
-    if (this.#options.doubleFailure || standing?.every(({ isKnown }) => isKnown) === true) {
-      try {
-        fs.renameSync(path.join(this.#root, processId), path.join(this.#dir, `gone-${processId}`));
-        this.#totals.disksLost += 1;
-        this.#lostDisks.add(processId);
-        this.#note('disk taken', { processId, standing });
-      } catch {
-        this.#note('a neighbour was faster than the loss of a disk', { processId });
-      }
-    } else this.#note('disk left', { processId, standing });
+    const isKnown = standing?.length === this.#world.orgIds.length && standing.every((one) => one.isKnown);
+    if (!isKnown && !this.#options.doubleFailure) return this.#killGateway(slot);
+    this.#totals.gatewayKills += 1;
+    await kill(child);
+    try {
+      fs.renameSync(path.join(this.#root, processId), path.join(this.#dir, `gone-${processId}`));
+      this.#totals.disksLost += 1;
+      this.#lostDisks.add(processId);
+      this.#note('disk taken', { processId, standing });
+    } catch {
+      this.#note('a neighbour was faster than the loss of a disk', { processId });
+    }
     this.#startGateway(slot);
   }
 
