@@ -6,15 +6,7 @@ import { setImmediate as turnOver, setTimeout as sleep } from 'node:timers/promi
 import { newId } from '#libs/platform/ids.js';
 import type { Logger } from '#libs/platform/logger.js';
 import { Admission, type Refusal } from './admission.js';
-import type {
-  BudgetCounters,
-  BudgetLedger,
-  EnterReply,
-  HeldCeiling,
-  Shipment,
-  ShipReply,
-  TurnReply,
-} from './budget-counters.js';
+import type { BudgetCounters, BudgetLedger, EnterReply, Shipment, ShipReply, TurnReply } from './budget-counters.js';
 import type { BudgetDefinition } from './budget-definition.js';
 import type { BudgetSet } from './budget-set.js';
 import { Budgets, type BudgetsOptions } from './budgets.js';
@@ -57,7 +49,7 @@ function readArgs(args: readonly (string | number)[]): Sent {
 class FakeStore implements BudgetCounters, BudgetLedger {
   readonly sent: Sent[] = [];
   readonly shipped: Shipment[] = [];
-  readonly mirrored: HeldCeiling[] = [];
+  readonly mirrored: unknown[] = [];
   readonly entries: (readonly (readonly [string, number])[])[] = [];
   recall: (field: string) => void = () => {};
   open = true;
@@ -98,15 +90,9 @@ class FakeStore implements BudgetCounters, BudgetLedger {
     this.entries.push(entry.ceilings);
     return this.enterReply;
   }
-  async mirror(_process: string, _seq: number, ceilings: readonly HeldCeiling[]): Promise<void> {
-    this.mirrored.push(...ceilings);
-  }
-  async organisationsOf(): Promise<readonly string[]> {
-    return ['org'];
-  }
-  async hasNoLease(): Promise<boolean> {
-    return true;
-  }
+  mirror: BudgetLedger['mirror'] = async (_process, _seq, ceilings) => void this.mirrored.push(...ceilings);
+  organisationsOf = async (): Promise<readonly string[]> => ['org'];
+  hasNoLease = async (): Promise<boolean> => true;
   async add(): Promise<void> {}
   async close(): Promise<void> {}
 }
