@@ -101,6 +101,20 @@ describe('processes that are lost with their disk, on real stores', () => {
     expect(await rig.totalOf(org, 'b|life')).toEqual({ total: 3000, sum: 3000 });
   }, 20_000);
 
+  it('KEY-4: a lost process is booked in each of its organisations, also where budgets have the same name', async () => {
+    const orgs = [newOrg(), newOrg()];
+    const gateway = await rig.gateway({ times: { ttlMs: 1000 } });
+    for (const org of orgs)
+      await admit(gateway, gateway.budgets.compile(org, [budget('b', USD, { leased: false })]), 3000);
+    lose(gateway);
+    const sameMs = `UPDATE budget_processes SET entered_at = now() WHERE process_id = $1`;
+    await rig.source.query(sameMs, [gateway.budgets.processId]);
+    for (const org of orgs) {
+      await until(async () => (await closeLost(org)).length === 1);
+      expect(await rig.totalOf(org, 'b|life')).toEqual({ total: 3000, sum: 3000 });
+    }
+  }, 20_000);
+
   it('KEY-6: rows that a process ships after it was booked as lost take the place of its slices', async () => {
     const org = newOrg();
     const gateway = await rig.gateway({ times: { ttlMs: 1000 } });

@@ -141,7 +141,7 @@ async function bookSlices(c: Generation, processId: string, enteredAt: Date): Pr
   for (const [budget, ceiling] of held) {
     const cost = Number(ceiling) - (known.get(budget) ?? 0);
     if (cost <= 0) continue;
-    const event = blankEvent(sliceId(enteredAt.getTime(), processId, budget), orgId, cost);
+    const event = blankEvent(sliceId(enteredAt.getTime(), [orgId, processId, budget]), orgId, cost);
     slices.push({ state: 'slice', processId, boundNanos: cost, budgets: [budget], event });
   }
   await commitRows(sql, slices); // no listener: a slice is no spending of anybody's
@@ -180,9 +180,9 @@ export async function releaseSlices(c: Generation, processId: string): Promise<M
   return new Map(slices.map(({ budget, nanos }) => [budget, Number(nanos)]));
 }
 
-/** The same process and budget give the same id, so a slice is booked once. */
-function sliceId(enteredMs: number, processId: string, budget: string): string {
-  const digest = createHash('sha256').update(`${processId}\n${budget}`).digest('hex');
+/** The same organisation, process and budget give the same id, so a slice is booked once; no two share one. */
+function sliceId(enteredMs: number, of: readonly [orgId: string, processId: string, budget: string]): string {
+  const digest = createHash('sha256').update(of.join('\n')).digest('hex');
   const time = uuidv7TimePart(enteredMs);
   const variant = ((Number.parseInt(digest[3] as string, 16) & 0x3) | 0x8).toString(16);
   return `req_${time.slice(0, 8)}-${time.slice(8)}-7${digest.slice(0, 3)}-${variant}${digest.slice(4, 7)}-${digest.slice(7, 19)}`;
