@@ -169,7 +169,7 @@ describe('telling once', () => {
     const looks = setInterval(() => watches.forEach((watch) => void watch.look().catch(() => {})), 5);
     for (let i = 0; i < 11; i++) {
       const rows = Array.from({ length: 10 }, row);
-      const batch = [{ processId: 'inst_1', from: i, to: i + 1, rows, ceilings: [] }];
+      const batch = [{ processId: 'inst_1', from: i, to: i + 1, rows }];
       const commit = async (): Promise<void> => {
         for (;;) {
           try {

@@ -117,7 +117,7 @@ const asRow = (event: UsageEvent, state: LedgerRow['state'] = 'settled'): Ledger
   budgets: ['b|life'],
   event,
 });
-const batch = (rows: readonly LedgerRow[]) => [{ processId: 'inst_1', from: 0, to: 1, rows, ceilings: [] }];
+const batch = (rows: readonly LedgerRow[]) => [{ processId: 'inst_1', from: 0, to: 1, rows }];
 
 describe('roll-ups', () => {
   it('KEY-7: equal the rows to the nano-dollar in every dimension and pair, whatever is sent twice, corrected or raced', async () => {

@@ -265,7 +265,7 @@ describe('worker', () => {
     }));
     const partitions = timePartitions(rig.source, 'usage_events', 'day');
     const writer = new PostgresRowWriter({ source: rig.source, partitions });
-    const { unfit } = await writer.commit([{ processId: 'test', from: 0, to: 1, rows, ceilings: [] }]);
+    const { unfit } = await writer.commit([{ processId: 'test', from: 0, to: 1, rows }]);
     expect(unfit).toEqual([{ row: rows[3], reason: expect.stringContaining('long') as string }]);
     const found = await rowsOf(events);
     expect(found.map(({ cost_nanos }) => cost_nanos)).toEqual(Array(5).fill('1850000'));

@@ -70,7 +70,7 @@ export class RowSender {
     for (;;) {
       const to = this.#offset + Buffer.byteLength(text) + 1;
       const batch = { run: this.#run, processId: this.processId, from: this.#offset, to, rows: text };
-      const reply = await this.#counters.ship({ ...batch, mirror: '', mirrorSeq: 0 });
+      const reply = await this.#counters.ship(batch);
       if (reply.status === 'OK') {
         this.#offset = to;
         return;

@@ -119,7 +119,7 @@ export class AccountBook {
   }
 
   /** Ceilings since the last call, and how to say that they did not arrive. */
-  takeMirror(): { readonly ceilings: readonly (readonly [field: string, nanos: number])[]; restore(): void } {
+  takeMoved(): { readonly ceilings: readonly (readonly [field: string, nanos: number])[]; restore(): void } {
     const told = [...this.#moved];
     this.#moved.clear();
     const ceilings = told.map((account) => [account.field, (account.mirrored = account.ceiling)] as const);

@@ -30,6 +30,7 @@ describe('spools of dead processes', () => {
     lines = [];
     const added = new Map<string, string[]>();
     ledger = {
+      mirror: async () => {},
       enter: async () => ({ state: 'closed' }),
       organisationsOf: async () => ['org_known'],
       hasNoLease: async () => false,

@@ -26,9 +26,6 @@ export interface Shipment {
   readonly from: number;
   readonly to: number;
   readonly rows: string;
-  /** Lines `org TAB field TAB ceiling`. */
-  readonly mirror: string;
-  readonly mirrorSeq: number;
 }
 
 /** The shared counters: where ceilings move. Every method rejects when the store does not answer in time. */
@@ -57,10 +54,19 @@ export interface Entry {
   readonly isNew: boolean;
 }
 
+/** What a process may spend of one budget and period, by the last answer of the counters. */
+export interface HeldCeiling {
+  readonly orgId: string;
+  readonly field: string;
+  readonly nanos: number;
+}
+
 /** The durable side, as the gateway needs it (bound to the ledger in apps). */
 export interface BudgetLedger {
   /** Registers a living process with what it owns: at its start (nothing), and whenever the store lost its memory. */
   enter(orgId: string, entry: Entry): Promise<EnterReply>;
+  /** A copy of ceilings that moved, of any organisations. @param seq a lower number never replaces a higher one */
+  mirror(processId: string, seq: number, ceilings: readonly HeldCeiling[]): Promise<void>;
   /** Organisations in which a process was ever registered. */
   organisationsOf(processId: string): Promise<readonly string[]>;
   /** False while a lease of the process runs, or may run, somewhere. */

@@ -48,6 +48,7 @@ function readArgs(args: readonly (string | number)[]): Sent {
 class FakeStore implements BudgetCounters, BudgetLedger {
   readonly sent: Sent[] = [];
   readonly shipped: Shipment[] = [];
+  readonly mirrored: unknown[] = [];
   readonly entries: (readonly (readonly [string, number])[])[] = [];
   recall: (field: string) => void = () => {};
   open = true;
@@ -88,12 +89,9 @@ class FakeStore implements BudgetCounters, BudgetLedger {
     this.entries.push(entry.ceilings);
     return this.enterReply;
   }
-  async organisationsOf(): Promise<readonly string[]> {
-    return ['org'];
-  }
-  async hasNoLease(): Promise<boolean> {
-    return true;
-  }
+  mirror: BudgetLedger['mirror'] = async (_process, _seq, ceilings) => void this.mirrored.push(...ceilings);
+  organisationsOf = async (): Promise<readonly string[]> => ['org'];
+  hasNoLease = async (): Promise<boolean> => true;
   async add(): Promise<void> {}
   async close(): Promise<void> {}
 }
@@ -368,7 +366,7 @@ describe('budgets of one process', () => {
     const shipped = store.shipped.flatMap(({ rows: text }) => (text === '' ? [] : text.split('\n')));
     expect(shipped).toHaveLength(5);
     expect(budgets.spool.heldBytes).toBe(0);
-    expect(store.shipped.some(({ mirror }) => mirror.includes('org\ta|life\t'))).toBe(true);
+    expect(store.mirrored).toContainEqual(expect.objectContaining({ orgId: 'org', field: 'a|life' }));
     expect(await budgets.close()).toBe(true);
     budgets = await open();
   });

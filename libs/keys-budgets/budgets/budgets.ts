@@ -7,6 +7,7 @@ import { tightestOf } from './admission.js';
 import { adoptSpools, type FailedAdoption } from './adoption.js';
 import type { BudgetCounters, BudgetLedger } from './budget-counters.js';
 import type { BudgetDefinition } from './budget-definition.js';
+import { CeilingMirror, type MovedCeilings } from './ceiling-mirror.js';
 import type { BudgetSet } from './budget-set.js';
 import { OrgBudgets } from './org-budgets.js';
 import { type Period, periodAt } from '#libs/platform/zoned-time.js';
@@ -83,6 +84,7 @@ export class Budgets implements ProcessHost {
   readonly #options: BudgetsOptions;
   readonly #organisations = new Map<string, OrgBudgets>();
   readonly #shipper: RowShipper;
+  readonly #mirror: CeilingMirror;
   readonly #timer: NodeJS.Timeout;
   readonly #ending = new AbortController();
   readonly #adopting: Promise<void>;
@@ -104,9 +106,13 @@ export class Budgets implements ProcessHost {
       processId,
       spool,
       counters: options.counters,
-      takeMirror: () => this.#takeMirror(),
-      nextMirrorSeq: () => this.nextMirrorSeq(),
       windowBytes: options.windowBytes ?? 8 * 1024 * 1024,
+    });
+    this.#mirror = new CeilingMirror({
+      processId,
+      ledger: options.ledger,
+      takeMoved: () => this.#takeMoved(),
+      nextMirrorSeq: () => this.nextMirrorSeq(),
     });
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#adopting = this.#adoptNeighbours();
@@ -310,13 +316,14 @@ export class Budgets implements ProcessHost {
     if (this.spool.hasUnwritten) this.#flush();
     for (const org of this.#organisations.values()) org.tick(nowMs);
     this.#shipper.tick(nowMs);
+    this.#mirror.tick(nowMs);
   }
 
-  #takeMirror(): { readonly lines: readonly string[]; restore(): void } {
-    const mirrors = [...this.#organisations.values()].map((org) => org.takeMirror());
+  #takeMoved(): MovedCeilings {
+    const moved = [...this.#organisations.values()].map((org) => org.takeMoved());
     return {
-      lines: mirrors.flatMap(({ lines }) => lines),
-      restore: () => mirrors.forEach((mirror) => mirror.restore()),
+      ceilings: moved.flatMap(({ ceilings }) => ceilings),
+      restore: () => moved.forEach((part) => part.restore()),
     };
   }
 

@@ -7,7 +7,7 @@ import { BudgetSet } from './budget-set.js';
 import type { TurnReply } from './budget-counters.js';
 import type { Period } from '#libs/platform/zoned-time.js';
 import type { Grant, ProcessHost } from './process-host.js';
-import type { Mirror } from './row-shipper.js';
+import type { MovedCeilings } from './ceiling-mirror.js';
 import { rowText, type RowState } from './row-text.js';
 import { TurnMessage } from './turn-message.js';
 
@@ -202,10 +202,10 @@ export class OrgBudgets {
     );
   }
 
-  /** Ceilings for the ledger's mirror since the last call, one line each. */
-  takeMirror(): Mirror {
-    const { ceilings, restore } = this.#book.takeMirror();
-    return { lines: ceilings.map(([field, nanos]) => `${this.orgId}\t${field}\t${nanos}`), restore };
+  /** Ceilings for the ledger's mirror that moved since the last call. */
+  takeMoved(): MovedCeilings {
+    const { ceilings, restore } = this.#book.takeMoved();
+    return { ceilings: ceilings.map(([field, nanos]) => ({ orgId: this.orgId, field, nanos })), restore };
   }
 
   /** Gives back all slices; true when that has arrived and nothing is under way. */

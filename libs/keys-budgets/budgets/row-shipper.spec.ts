@@ -14,26 +14,21 @@ describe('rows on their way to the stream', () => {
   let spool: Spool;
   let shipped: Shipment[];
   let reply: (shipment: Shipment) => ShipReply;
-  let mirror: string[];
-  let restored: number;
   let shipper: RowShipper;
   let nowMs = 1000;
   beforeEach(async () => {
     root = mkdtempSync(path.join(os.tmpdir(), 'sf-r-'));
     spool = new Spool(await openSpoolFolder(root, 'p1'), { syncMs: 0 });
-    [shipped, mirror, restored, nowMs] = [[], [], 0, 1000];
+    [shipped, nowMs] = [[], 1000];
     reply = ({ run, to }) => (run === 'r1' ? { status: 'OK', acked: to } : { status: 'RUN', run: 'r1' });
     const ship = async (shipment: Shipment): Promise<ShipReply> => {
       shipped.push(shipment);
       return reply(shipment);
     };
-    let seq = 0;
     shipper = new RowShipper({
       processId: 'p1',
       spool,
       counters: { ship } as unknown as BudgetCounters,
-      takeMirror: () => ({ lines: mirror.splice(0), restore: () => (restored += 1) }),
-      nextMirrorSeq: () => (seq += 1),
       windowBytes: 100_000,
     });
   });
@@ -88,11 +83,8 @@ describe('rows on their way to the stream', () => {
     reply = () => {
       throw new Error('Command timed out');
     };
-    mirror = ['org\ta|life\t5'];
-    const before = restored;
     await tick(300);
     const failed = shipped.at(-1);
-    expect(restored).toBe(before + 1);
     reply = ({ to }) => ({ status: 'OK', acked: to });
     await tick();
     expect(shipped.at(-1)).toMatchObject({ from: failed?.from, to: failed?.to, rows: failed?.rows });
@@ -127,16 +119,5 @@ describe('rows on their way to the stream', () => {
     reply = ({ to }) => ({ status: 'OK', acked: to });
     for (let i = 0; i < 10; i++) await tick(250);
     expect(spool.heldBytes).toBe(0);
-  });
-
-  it('KEY-6: mirrors of the ceilings are numbered, so that a late one never replaces a newer', async () => {
-    await tick();
-    for (const nanos of [1, 2, 3]) {
-      mirror = [`org\ta|life\t${nanos}`];
-      await tick(300);
-    }
-    const told = shipped.filter((shipment) => shipment.mirror !== '').map(({ mirrorSeq }) => mirrorSeq);
-    expect(told).toEqual(told.toSorted((a, b) => a - b));
-    expect(new Set(told).size).toBe(told.length);
   });
 });

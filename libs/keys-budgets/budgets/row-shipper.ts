@@ -1,24 +1,15 @@
 import type { BudgetCounters } from './budget-counters.js';
 import type { Spool } from './spool.js';
 
-/** Ceilings for the ledger's mirror, and how to say that they did not arrive. */
-export interface Mirror {
-  readonly lines: readonly string[];
-  restore(): void;
-}
-
 export interface ShipperOptions {
   readonly processId: string;
   readonly spool: Spool;
   readonly counters: BudgetCounters;
-  takeMirror(): Mirror;
-  nextMirrorSeq(): number;
   /** What may be in the stream and not committed: bounds what a process keeps in Redis while the worker is away. */
   readonly windowBytes: number;
 }
 
 const SHIP_EVERY_MS = 18; // called every 20 ms
-const MIRROR_EVERY_MS = 250;
 const ASK_EVERY_MS = 200;
 /** Without progress for so long what was shipped is shipped again; doubles up to the longest. */
 const STALLED_MS = 10_000;
@@ -34,7 +25,6 @@ export class RowShipper {
   #isBusy = false;
   #run = '';
   #lastShipMs = -1e9;
-  #lastMirrorMs = 0;
   #lastAckMs = 0;
   #stallMs = STALLED_MS;
 
@@ -51,17 +41,13 @@ export class RowShipper {
     else if (nowMs - this.#lastAckMs > this.#stallMs) this.#shipAgain(nowMs);
     const isKnown = this.#run !== ''; // the first message only learns the server's life: rows stay in memory meanwhile
     const hasRows = isKnown && spool.hasUnshipped && inFlightBytes < windowBytes;
-    const mirror = nowMs - this.#lastMirrorMs > MIRROR_EVERY_MS ? this.#options.takeMirror() : null;
     const asks = inFlightBytes > 0 && nowMs - this.#lastShipMs > ASK_EVERY_MS;
-    if (isKnown && !hasRows && !asks && (mirror === null || mirror.lines.length === 0)) return;
-    if (mirror !== null) this.#lastMirrorMs = nowMs;
+    if (isKnown && !hasRows && !asks) return;
     this.#lastShipMs = nowMs;
     this.#isBusy = true;
     const batch = hasRows ? spool.next() : { from: spool.shipped, to: spool.shipped, rows: '' };
-    const lines = mirror?.lines.join('\n') ?? '';
-    const mirrorSeq = lines === '' ? 0 : this.#options.nextMirrorSeq();
     this.#options.counters
-      .ship({ run: this.#run, processId, ...batch, mirror: lines, mirrorSeq })
+      .ship({ run: this.#run, processId, ...batch })
       .then((reply) => {
         if (reply.status === 'OK') {
           if (hasRows) spool.confirm(batch.to);
@@ -69,11 +55,9 @@ export class RowShipper {
           return;
         }
         this.#run = reply.run;
-        mirror?.restore();
         if (hasRows || spool.shipped > spool.acked) spool.resend(spool.acked);
       })
       .catch(() => {
-        mirror?.restore();
         if (hasRows) spool.resend();
       })
       .finally(() => (this.#isBusy = false));

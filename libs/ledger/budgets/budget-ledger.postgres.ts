@@ -3,6 +3,7 @@ import type { DataSource } from 'typeorm';
 import type { Logger } from '#libs/platform/logger.js';
 import { budgetKeys } from '#libs/stores/index.js';
 import { type Generation, type LockOptions, underLock } from './generation.postgres.js';
+import { type MirroredCeiling, mirrorCeilings } from './mirror.postgres.js';
 import { parseLedgerRow, type LedgerRow } from './ledger-row.js';
 import {
   bookEnd,
@@ -10,6 +11,7 @@ import {
   readProcess,
   releaseSlices,
   type EndListeners,
+  type HeldBy,
   type OnChanges,
 } from './process-end.postgres.js';
 import { findReconciled, settleUnknown, type ReconciledRow, type TrueCost } from './reconcile.postgres.js';
@@ -43,6 +45,12 @@ export interface Patience {
   readonly lostAfterMs: number;
   /** Every batch shipped before this time of the store is in the ledger. */
   readonly committedToMs: number;
+}
+
+/** A process that was booked as lost, and who said what it held. */
+export interface LostProcess {
+  readonly processId: string;
+  readonly heldBy: HeldBy;
 }
 
 const PART = 500;
@@ -84,7 +92,8 @@ export class PostgresBudgetLedger {
       }
       const process = await readProcess(c.sql, orgId, processId);
       if (process?.state !== 'live') return { state: 'closed' };
-      await this.#mirror(c, entry);
+      const mirrored = ceilings.map(([field, nanos]) => ({ orgId, field, nanos }));
+      await mirrorCeilings(c.sql, processId, entry.mirrorSeq, mirrored);
       for (let i = 0; i === 0 || i < ceilings.length; i += PART) {
         const isLast = i + PART >= ceilings.length;
         const part = ceilings.slice(i, i + PART).flat();
@@ -92,6 +101,11 @@ export class PostgresBudgetLedger {
       }
       return { state: 'live', gen: c.gen };
     });
+  }
+
+  /** A copy of ceilings that moved, of any organisations; what bounds its age is the process and PostgreSQL alone. */
+  async mirror(processId: string, seq: number, ceilings: readonly MirroredCeiling[]): Promise<void> {
+    await withConnection(this.#options.source, (sql) => mirrorCeilings(sql, processId, seq, ceilings));
   }
 
   async organisationsOf(processId: string): Promise<readonly string[]> {
@@ -102,12 +116,11 @@ export class PostgresBudgetLedger {
 
   /** False while a lease of the process runs, or may run, in some organisation, by the store's clock. */
   async hasNoLease(processId: string, ttlMs: number): Promise<boolean> {
-    const { redis } = this.#options;
+    const patience = { ttlMs, lostAfterMs: 0, committedToMs: Infinity };
     for (const orgId of await this.organisationsOf(processId)) {
-      const keys = budgetKeys(orgId);
-      const [time, [gen, since]] = await Promise.all([redis.time(), redis.hmget(keys.head, 'gen', 'at')]);
-      const until = await redis.hget(keys.ceilings(gen ?? '', processId), '@');
-      if (Number(time[0]) * 1000 <= (until === null ? Number(since ?? 0) + ttlMs : Number(until))) return false;
+      if (!(await this.#looksSilent(orgId, [processId], patience)).includes(processId)) return false;
+      // judged again on a generation known to be this server's: an old snapshot shows old signs of life
+      if (!(await this.#locked(orgId, (c) => this.#isSilent(c, processId, patience)))) return false;
     }
     return true;
   }
@@ -179,20 +192,20 @@ export class PostgresBudgetLedger {
    * Books processes as lost that were silent for `lostAfterMs` beyond their lease and whose spool nobody brought. What
    * they shipped before must be in the ledger (`committedToMs`), or it would count twice. @returns the processes closed
    */
-  async closeLost(orgId: string, patience: Patience): Promise<readonly string[]> {
+  async closeLost(orgId: string, patience: Patience): Promise<readonly LostProcess[]> {
     const candidates = await this.#silent(orgId, patience);
-    const closed: string[] = [];
+    const closed: LostProcess[] = [];
     for (const processId of candidates) {
       await this.#locked(orgId, async (c) => {
         // judged again on a generation known to be this server's: an old snapshot shows old signs of life
         if (!(await this.#isSilent(c, processId, patience))) return;
-        await transaction(c.sql, async () => {
+        const heldBy = await transaction(c.sql, async () => {
           const process = await readProcess(c.sql, orgId, processId);
-          if (process?.state === 'live')
-            await bookEnd(c, { processId, rows: [], lost: true }, process, this.#listeners);
+          if (process?.state !== 'live') return null;
+          return bookEnd(c, { processId, rows: [], lost: true }, process, this.#listeners);
         });
         await this.#leave(c, processId);
-        closed.push(processId);
+        if (heldBy !== null) closed.push({ processId, heldBy });
       });
     }
     return closed;
@@ -324,30 +337,28 @@ export class PostgresBudgetLedger {
     await c.admin('drop', processId);
   }
 
-  async #mirror(c: Generation, { processId, ceilings, mirrorSeq }: EnteringProcess): Promise<void> {
-    await c.sql.query(
-      `INSERT INTO budget_leases (org_id, process_id, budget, ceiling, seq)
-       SELECT $1, $2, budget, ceiling, $5 FROM unnest($3::text[], $4::bigint[]) AS x (budget, ceiling)
-       ON CONFLICT (org_id, process_id, budget) DO UPDATE SET ceiling = excluded.ceiling, seq = excluded.seq
-       WHERE excluded.seq > budget_leases.seq`,
-      [c.orgId, processId, ceilings.map(([field]) => field), ceilings.map(([, nanos]) => nanos), mirrorSeq],
+  /** Candidates, by a look without the lock: this is asked every second. */
+  async #silent(orgId: string, patience: Patience): Promise<readonly string[]> {
+    const text = `SELECT process_id FROM budget_processes WHERE org_id = $1 AND state = 'live'`;
+    const live = (await this.#options.source.query(text, [orgId])) as { process_id: string }[];
+    if (live.length === 0) return [];
+    return this.#looksSilent(
+      orgId,
+      live.map(({ process_id }) => process_id),
+      patience,
     );
   }
 
-  /** Candidates, by a look without the lock: this is asked every second. */
-  async #silent(orgId: string, patience: Patience): Promise<readonly string[]> {
-    const { redis, source } = this.#options;
-    const text = `SELECT process_id FROM budget_processes WHERE org_id = $1 AND state = 'live'`;
-    const live = (await source.query(text, [orgId])) as { process_id: string }[];
-    if (live.length === 0) return [];
+  async #looksSilent(orgId: string, processIds: readonly string[], patience: Patience): Promise<readonly string[]> {
+    const { redis } = this.#options;
     const keys = budgetKeys(orgId);
     const [time, [gen, since]] = await Promise.all([redis.time(), redis.hmget(keys.head, 'gen', 'at')]);
     const nowMs = Number(time[0]) * 1000 + Number(time[1]) / 1000;
     const silent: string[] = [];
-    for (const { process_id } of live) {
-      const until = await redis.hget(keys.ceilings(gen ?? '', process_id), '@');
+    for (const processId of processIds) {
+      const until = await redis.hget(keys.ceilings(gen ?? '', processId), '@');
       const untilMs = until === null ? Number(since ?? 0) + patience.ttlMs : Number(until);
-      if (isLost(nowMs, untilMs, patience)) silent.push(process_id);
+      if (isLost(nowMs, untilMs, patience)) silent.push(processId);
     }
     return silent;
   }

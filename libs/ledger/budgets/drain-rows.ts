@@ -32,7 +32,7 @@ export interface LedgerKeeper {
   closeLost(
     orgId: string,
     patience: { readonly ttlMs: number; readonly lostAfterMs: number; readonly committedToMs: number },
-  ): Promise<readonly string[]>;
+  ): Promise<readonly { readonly processId: string; readonly heldBy: 'counters' | 'mirror' }[]>;
   sweep(orgId: string): Promise<void>;
 }
 
@@ -144,9 +144,9 @@ class Upkeep {
     try {
       const committedToMs = await acks.oldestMs();
       for (const orgId of await keeper.organisations()) {
-        for (const processId of await keeper.closeLost(orgId, { ttlMs, lostAfterMs, committedToMs })) {
+        for (const { processId, heldBy } of await keeper.closeLost(orgId, { ttlMs, lostAfterMs, committedToMs })) {
           logger.error(
-            { orgId, processId },
+            { orgId, processId, heldBy },
             'a process is lost with its disk: what it held stays booked until its spool returns',
           );
         }

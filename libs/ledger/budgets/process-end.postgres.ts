@@ -32,6 +32,9 @@ export interface EndListeners {
   readonly onUnfit: (rows: readonly UnfitRow[]) => void;
 }
 
+/** Who said what a lost process held: Redis (exact), or the copy in PostgreSQL, which may be older. */
+export type HeldBy = 'counters' | 'mirror';
+
 /** Locks a process's row for the rest of the transaction; rows of its batches wait for it (`drain-rows`). */
 export async function readProcess(sql: Sql, orgId: string, processId: string): Promise<ProcessRow | null> {
   const [row] = await sql.query<ProcessRow>(
@@ -46,18 +49,18 @@ export async function readProcess(sql: Sql, orgId: string, processId: string): P
 /**
  * Books a process's rows and its end. Inside one transaction: before it the process counts by its ceilings, after it by its
  * rows, never by both (I4). Of a lost disk, what the process held beyond its rows is booked too, one `slice` row per
- * budget; when the disk comes back, the real rows replace the slices.
+ * budget; when the disk comes back, the real rows replace the slices. @returns who said what it held, where slices were booked
  */
 export async function bookEnd(
   c: Generation,
   end: ProcessEnd,
   process: ProcessRow | null,
   listeners: EndListeners,
-): Promise<void> {
+): Promise<HeldBy | null> {
   const { processId, lost } = end;
   const sums = await commitAll(c.sql, end.rows, listeners);
-  if (process === null) return; // swept long ago: its rows count all the same
-  if (process.state === 'live' && lost) await bookSlices(c, processId, process.entered_at);
+  if (process === null) return null; // swept long ago: its rows count all the same
+  const heldBy = process.state === 'live' && lost ? await bookSlices(c, processId, process.entered_at) : null;
   if (process.state === 'closed' && process.lost) await resolveSlices(c, processId, lost ? sums : null);
   const stays = process.state === 'closed' ? process.lost && lost : lost;
   await c.sql.query(
@@ -66,6 +69,7 @@ export async function bookEnd(
     [c.orgId, processId, stays],
   );
   await c.sql.query(`DELETE FROM budget_leases WHERE org_id = $1 AND process_id = $2`, [c.orgId, processId]);
+  return heldBy;
 }
 
 /**
@@ -93,9 +97,7 @@ async function commitAll(
   const commit = async (chunk: readonly LedgerRow[]): Promise<void> => {
     const { changes, unfit } = await commitSoundRows(sql, chunk);
     if (unfit.length > 0) onUnfit(unfit);
-    for (const { budgets, event } of changes.inserted) {
-      for (const budget of budgets) sums.set(budget, (sums.get(budget) ?? 0) + event.costNanos);
-    }
+    addUp(sums, changes.inserted);
     await onChanges(sql, changes);
   };
   let chunk: LedgerRow[] = [];
@@ -108,12 +110,22 @@ async function commitAll(
   return sums;
 }
 
+/** Adds what rows cost to the sums per budget. */
+export function addUp(sums: Map<string, number>, rows: readonly LedgerRow[]): Map<string, number> {
+  for (const { budgets, event } of rows) {
+    for (const budget of budgets) sums.set(budget, (sums.get(budget) ?? 0) + event.costNanos);
+  }
+  return sums;
+}
+
 /** What it owned, by Redis where that still knows (exact), else by the mirror; less what its rows say it spent. */
-async function bookSlices(c: Generation, processId: string, enteredAt: Date): Promise<void> {
+async function bookSlices(c: Generation, processId: string, enteredAt: Date): Promise<HeldBy> {
   const { sql, orgId } = c;
   const exact = await c.redis.hgetall(c.keys.ceilings(c.gen, processId));
   let held = Object.entries(exact).filter(([field]) => field !== '#' && field !== '@');
-  if (Object.keys(exact).length === 0) {
+  // without `#` it has not joined, or only brought a part of what it holds before it ended
+  const heldBy: HeldBy = exact['#'] === undefined ? 'mirror' : 'counters';
+  if (heldBy === 'mirror') {
     const mirror = await sql.query<{ budget: string; ceiling: string }>(
       `SELECT budget, ceiling FROM budget_leases WHERE org_id = $1 AND process_id = $2`,
       [orgId, processId],
@@ -129,18 +141,19 @@ async function bookSlices(c: Generation, processId: string, enteredAt: Date): Pr
   for (const [budget, ceiling] of held) {
     const cost = Number(ceiling) - (known.get(budget) ?? 0);
     if (cost <= 0) continue;
-    const event = blankEvent(sliceId(enteredAt.getTime(), processId, budget), orgId, cost);
+    const event = blankEvent(sliceId(enteredAt.getTime(), [orgId, processId, budget]), orgId, cost);
     slices.push({ state: 'slice', processId, boundNanos: cost, budgets: [budget], event });
   }
   await commitRows(sql, slices); // no listener: a slice is no spending of anybody's
+  return heldBy;
 }
 
 /**
  * The real rows take the place of booked slices: all of it, or, where pieces of the spool are missing, as much as came.
  * A slice that is resolved stays as a row of 0.
  */
-async function resolveSlices(
-  { sql, orgId }: Generation,
+export async function resolveSlices(
+  { sql, orgId }: Pick<Generation, 'sql' | 'orgId'>,
   processId: string,
   came: ReadonlyMap<string, number> | null,
 ): Promise<void> {
@@ -167,9 +180,9 @@ export async function releaseSlices(c: Generation, processId: string): Promise<M
   return new Map(slices.map(({ budget, nanos }) => [budget, Number(nanos)]));
 }
 
-/** The same process and budget give the same id, so a slice is booked once. */
-function sliceId(enteredMs: number, processId: string, budget: string): string {
-  const digest = createHash('sha256').update(`${processId}\n${budget}`).digest('hex');
+/** The same organisation, process and budget give the same id, so a slice is booked once; no two share one. */
+function sliceId(enteredMs: number, of: readonly [orgId: string, processId: string, budget: string]): string {
+  const digest = createHash('sha256').update(of.join('\n')).digest('hex');
   const time = uuidv7TimePart(enteredMs);
   const variant = ((Number.parseInt(digest[3] as string, 16) & 0x3) | 0x8).toString(16);
   return `req_${time.slice(0, 8)}-${time.slice(8)}-7${digest.slice(0, 3)}-${variant}${digest.slice(4, 7)}-${digest.slice(7, 19)}`;

@@ -19,26 +19,20 @@ const row = (n: number): string =>
   });
 
 describe('batches of rows', () => {
-  it('KEY-6: carry rows, offsets and the mirror of the ceilings', () => {
-    const { batch, refused } = parseRowBatch(
-      entry({ p: 'p1', f: '10', t: '20', r: `${row(1)}\n${row(2)}`, c: 'org_a\tk|life\t500', q: '3' }),
-    );
+  it('KEY-6: carry rows and offsets', () => {
+    const { batch, refused } = parseRowBatch(entry({ p: 'p1', f: '10', t: '20', r: `${row(1)}\n${row(2)}` }));
     expect(refused).toEqual([]);
     expect(batch).toMatchObject({
       processId: 'p1',
       from: 10,
       to: 20,
-      ceilings: [{ orgId: 'org_a', processId: 'p1', budget: 'k|life', nanos: 500, seq: 3 }],
     });
     expect(batch?.rows).toHaveLength(2);
   });
 
   it('KEY-6: one row that cannot be read is refused alone', () => {
-    const { batch, refused } = parseRowBatch(
-      entry({ p: 'p1', f: '0', t: '9', r: `${row(1)}\nrubbish\n${row(2)}`, c: 'x\ty', q: '0' }),
-    );
+    const { batch, refused } = parseRowBatch(entry({ p: 'p1', f: '0', t: '9', r: `${row(1)}\nrubbish\n${row(2)}` }));
     expect(batch?.rows).toHaveLength(2);
-    expect(batch?.ceilings).toEqual([]);
     expect(refused).toEqual([{ payload: 'rubbish', reason: 'not JSON' }]);
   });
 
@@ -46,9 +40,9 @@ describe('batches of rows', () => {
     for (const fields of [
       {},
       { p: 'p1' },
-      { p: 'p1', f: '-1', t: '5', q: '0' },
-      { p: '', f: '0', t: '5', q: '0' },
-      { p: 'p1', f: 'x', t: '5', q: '0' },
+      { p: 'p1', f: '-1', t: '5' },
+      { p: '', f: '0', t: '5' },
+      { p: 'p1', f: 'x', t: '5' },
     ]) {
       const { batch, refused } = parseRowBatch(entry(fields as Record<string, string>));
       if (Object.keys(fields).length === 1) continue; // absent numbers read as 0: an empty batch

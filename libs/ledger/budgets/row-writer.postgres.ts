@@ -3,9 +3,9 @@ import { idTimeMs } from '#libs/platform/ids.js';
 import type { TablePartitions } from '#libs/stores/index.js';
 import { commitRows, type RowChanges } from './commit-rows.postgres.js';
 import { commitSoundRows, isFaultOfTheData, type UnfitRow } from './commit-sound-rows.postgres.js';
-import type { OnChanges } from './process-end.postgres.js';
+import { addUp, type OnChanges, resolveSlices } from './process-end.postgres.js';
 import type { LedgerRow } from './ledger-row.js';
-import type { Ceiling, RowBatch } from './row-batch.js';
+import type { RowBatch } from './row-batch.js';
 import { type Sql, transaction, withConnection } from './sql.postgres.js';
 
 export interface RowWriterOptions {
@@ -29,6 +29,7 @@ interface Membership {
   readonly org_id: string;
   readonly process_id: string;
   readonly state: string;
+  readonly lost: boolean;
 }
 
 /** The worker's side: batches of the stream into the ledger, in one transaction each time. */
@@ -64,16 +65,13 @@ export class PostgresRowWriter {
         ].sort();
         // Held to the end: a process is closed either before, and these rows are late, or after, and its end counts them.
         const known = await sql.query<Membership>(
-          `SELECT org_id, process_id, state FROM budget_processes WHERE process_id = ANY($1) ORDER BY 1, 2 FOR SHARE`,
+          `SELECT org_id, process_id, state, lost FROM budget_processes WHERE process_id = ANY($1) ORDER BY 1, 2 FOR SHARE`,
           [processes],
         );
         const acked = await advance(sql, batches, processes);
         const { changes, unfit } = await add(sql, rows);
+        for (const lost of known.filter((process) => process.lost)) await takeFromSlices(sql, lost, changes.inserted);
         if (this.#options.onChanges !== undefined) await this.#options.onChanges(sql, changes);
-        await mirror(
-          sql,
-          batches.flatMap(({ ceilings }) => ceilings),
-        );
         const live = new Set(
           known.filter(({ state }) => state === 'live').map((row) => `${row.org_id} ${row.process_id}`),
         );
@@ -82,6 +80,12 @@ export class PostgresRowWriter {
       }),
     );
   }
+}
+
+/** A process that was booked as lost woke up and shipped: its rows are part of what it was booked at. */
+async function takeFromSlices(sql: Sql, { org_id, process_id }: Membership, rows: readonly LedgerRow[]): Promise<void> {
+  const own = rows.filter(({ event, processId }) => event.orgId === org_id && processId === process_id);
+  if (own.length > 0) await resolveSlices({ sql, orgId: org_id }, process_id, addUp(new Map(), own));
 }
 
 const least = (times: readonly number[]): number => times.reduce((a, b) => Math.min(a, b));
@@ -108,29 +112,4 @@ async function advance(
     [[...acked.keys()], [...acked.values()]],
   );
   return acked;
-}
-
-/** Mirror of the ceilings of the living. */
-async function mirror(sql: Sql, ceilings: readonly Ceiling[]): Promise<void> {
-  const newest = new Map<string, Ceiling>();
-  for (const ceiling of ceilings) {
-    const key = `${ceiling.orgId}\t${ceiling.processId}\t${ceiling.budget}`;
-    if (ceiling.seq >= (newest.get(key)?.seq ?? 0)) newest.set(key, ceiling);
-  }
-  if (newest.size === 0) return;
-  const list = [...newest.keys()].sort().map((key) => newest.get(key) as Ceiling);
-  await sql.query(
-    `INSERT INTO budget_leases (org_id, process_id, budget, ceiling, seq)
-     SELECT x.* FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[]) AS x (org_id, process_id, budget, ceiling, seq)
-       JOIN budget_processes p ON p.org_id = x.org_id AND p.process_id = x.process_id AND p.state = 'live'
-     ON CONFLICT (org_id, process_id, budget) DO UPDATE SET ceiling = excluded.ceiling, seq = excluded.seq
-     WHERE excluded.seq > budget_leases.seq`,
-    [
-      list.map(({ orgId }) => orgId),
-      list.map(({ processId }) => processId),
-      list.map(({ budget }) => budget),
-      list.map(({ nanos }) => nanos),
-      list.map(({ seq }) => seq),
-    ],
-  );
 }

@@ -31,19 +31,27 @@ export async function kill(child: ChildProcess): Promise<void> {
   if (isAlive(child)) await new Promise((resolve) => child.once('exit', resolve));
 }
 
-/** The first message a child sends, or its answer to `command`; `null` when it ends or says nothing. */
-export function answerOf<T>(child: ChildProcess, command: object | null = null, withinMs = 8000): Promise<T | null> {
+let commands = 0;
+
+/**
+ * The first message a child sends, or its answer to `command`; `null` when it ends or says nothing. Answers carry the
+ * number of their command: a late one is nobody else's.
+ */
+export function answerOf<T>(child: ChildProcess, command: object | null = null, withinMs = 30_000): Promise<T | null> {
+  const number = command === null ? 0 : (commands += 1);
   return new Promise((resolve) => {
     const finish = (answer: T | null): void => {
       clearTimeout(timer);
       child.off('message', onMessage).off('exit', onExit);
       resolve(answer);
     };
-    const onMessage = (answer: unknown): void => finish(answer as T);
+    const onMessage = (answer: unknown): void => {
+      if ((answer as { number: number }).number === number) finish(answer as T);
+    };
     const onExit = (): void => finish(null);
     const timer = setTimeout(() => finish(null), withinMs);
     child.on('message', onMessage).on('exit', onExit);
-    if (command !== null) child.send(command, () => {});
+    if (command !== null) child.send({ ...command, number }, () => {});
   });
 }
 

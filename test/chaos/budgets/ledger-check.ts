@@ -30,6 +30,7 @@ export async function checkLedger(
   query: Query,
   upstream: FakeUpstream,
   limitOf: (name: string) => number,
+  lostDisks: ReadonlySet<string>,
   bad: (what: string, details: object) => void,
 ): Promise<LedgerResult> {
   const found = await query(`SELECT id::text, state, cost_nanos, org_id, budgets FROM usage_events`);
@@ -37,16 +38,11 @@ export async function checkLedger(
     const names = (row['budgets'] as string[]).map((field) => nameOf(String(row['org_id']), field));
     return { id: `req_${String(row['id'])}`, state: String(row['state']), cost: Number(row['cost_nanos']), names };
   });
-  const lost = new Set(
-    (await query(`SELECT DISTINCT process_id FROM budget_processes WHERE lost`)).map((row) =>
-      String(row['process_id']),
-    ),
-  );
   const byId = new Map(rows.map((row) => [row.id, row]));
   for (const [id, { cost, processId }] of upstream.served) {
     const row = byId.get(id);
     if (row === undefined) {
-      if (!lost.has(processId)) bad('served and no row', { id, processId }); // else its disk was taken away: booked as slice
+      if (!lostDisks.has(processId)) bad('served and no row', { id, processId }); // else booked as slice
     } else if (row.state === 'settled' && row.cost !== cost)
       bad('a row has another cost', { id, row: row.cost, true: cost });
     else if (row.state === 'unknown' && row.cost < cost)

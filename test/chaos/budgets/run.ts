@@ -9,8 +9,9 @@ import pg from 'pg';
 import { Secret } from '#libs/platform/secret.js';
 import { migrate } from '#libs/stores/index.js';
 import { startTestPostgres } from '#libs/stores/testing.js';
+import type { Options, Totals } from './options.js';
 import { type RedisKind } from './redis-server.js';
-import { type Options, runSeed, type Totals } from './seed.js';
+import { runSeed } from './seed.js';
 
 const { values } = parseArgs({
   options: {

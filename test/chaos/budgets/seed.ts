@@ -8,49 +8,11 @@ import pg from 'pg';
 import { answerOf, continueAll, isAlive, kill, killAll, startPart } from './children.js';
 import { checkCounters } from './counters-check.js';
 import { checkLedger, type Query, readSums } from './ledger-check.js';
-import { type RedisKind, RedisServer } from './redis-server.js';
+import type { Options, Totals } from './options.js';
+import { RedisServer } from './redis-server.js';
 import { type GatewaySettings, limitOf, makeWorld, randomOf, type World } from './settings.js';
+import { type Standing, standingOf } from './standing.js';
 import { FakeUpstream } from './upstream.js';
-
-/** What the command line chose. */
-export interface Options {
-  readonly seconds: number;
-  readonly dir: string;
-  readonly gateways: number;
-  readonly callers: number;
-  readonly redisServer: string;
-  readonly redisPort: number;
-  readonly kind: RedisKind | 'both';
-  readonly isStrict: boolean;
-  readonly isLeased: boolean;
-  readonly freezeMs: number;
-  readonly thinkMs: number;
-  /** A dead process whose spool nobody has taken over by then counts as lost with its disk; longer than a starved neighbour needs. */
-  readonly lostAfterMs: number;
-  /** Shell command that crashes PostgreSQL and starts it again; null: never. */
-  readonly pgCrash: string | null;
-  /** Also Redis' memory and a disk lost together, where the cap is not proven. */
-  readonly doubleFailure: boolean;
-  readonly verbose: boolean;
-}
-
-export interface Totals {
-  seeds: number;
-  calls: number;
-  rows: number;
-  unknown: number;
-  slices: number;
-  gatewayKills: number;
-  disksLost: number;
-  workerKills: number;
-  pauses: number;
-  redisCrashes: Record<string, number>;
-  redisFreezes: number;
-  pgCrashes: number;
-  checks: number;
-  probes: number;
-  violations: { readonly what: string; readonly [detail: string]: unknown }[];
-}
 
 interface Gateway {
   readonly process: ChildProcess;
@@ -84,6 +46,7 @@ class SeedRun {
   readonly #root: string;
   readonly #gateways: Gateway[] = [];
   readonly #startedMs = Date.now();
+  readonly #lostDisks = new Set<string>();
   readonly #peaks = new Map<string, number>();
   #worker!: ChildProcess;
   #upstreamPort = 0;
@@ -115,6 +78,12 @@ class SeedRun {
     if (this.#totals.violations.length < 30) console.log('VIOLATION', what, JSON.stringify(details));
   };
 
+  /** The order of things, for whoever looks for a cause (`--verbose`). */
+  #note(what: string, details: object = {}): void {
+    if (!this.#options.verbose) return;
+    console.log(new Date().toISOString(), 'HARM', what, JSON.stringify(details));
+  }
+
   #query: Query = async (text, values) => {
     for (let n = 0; ; n++) {
       try {
@@ -145,6 +114,8 @@ class SeedRun {
       postgresUrl: this.#postgresUrl,
       ttlMs: TTL_MS,
       lostAfterMs: this.#options.lostAfterMs,
+      spoolRoot: this.#root,
+      doubleFailure: this.#options.doubleFailure,
     });
   }
 
@@ -207,30 +178,28 @@ class SeedRun {
     const { seconds, doubleFailure, freezeMs, pgCrash } = this.#options;
     const random = this.#random;
     const untilMs = Date.now() + seconds * 1000;
-    const lostDisks: string[] = [];
     let lastRedisMs = 0;
     while (Date.now() < untilMs) {
       await sleep(200 + random(900));
       const [dice, slot] = [random(), Math.floor(random(this.#options.gateways))];
       const gateway = this.#gateways[slot] as Gateway;
       if (!isAlive(gateway.process)) continue;
-      // a disk and Redis' memory lost before the ledger heard of it is another proof
-      const diskOk = doubleFailure || Date.now() - lastRedisMs > 4000;
-      const open = `SELECT 1 FROM budget_processes WHERE state = 'live' AND process_id = ANY($1)`;
-      const redisOk = doubleFailure || (await this.#query(open, [lostDisks])).length === 0;
+      // what a lost disk held must outlive Redis' memory: booked already, or said by the mirror to the last nano-dollar
+      const redisOk = doubleFailure || (await this.#areLostOnesSafe());
       if (dice < 0.5) await this.#killGateway(slot);
-      else if (dice < 0.56 && diskOk) {
-        lostDisks.push(gateway.processId);
-        await this.#loseDisk(slot);
-      } else if (dice < 0.74) await this.#killWorker();
+      else if (dice < 0.6) await this.#loseDisk(slot);
+      else if (dice < 0.74) await this.#killWorker();
       else if (dice < 0.82) this.#pause(gateway);
       else if (dice < 0.92 && redisOk && Date.now() - lastRedisMs > 2500) {
         lastRedisMs = Date.now();
         const how = await this.#redis.crash(random);
         this.#totals.redisCrashes[how] = (this.#totals.redisCrashes[how] ?? 0) + 1;
+        this.#note('redis crashed', { how, forMs: Date.now() - lastRedisMs });
       } else if (dice < 0.97) {
         this.#totals.redisFreezes += 1;
-        this.#redis.freeze(random(freezeMs));
+        const forMs = Math.round(random(freezeMs));
+        this.#redis.freeze(forMs);
+        this.#note('redis frozen', { forMs });
       } else if (pgCrash !== null) {
         this.#totals.pgCrashes += 1;
         execFileSync('sh', ['-c', pgCrash], { stdio: 'ignore' });
@@ -240,41 +209,64 @@ class SeedRun {
 
   async #killGateway(slot: number): Promise<void> {
     this.#totals.gatewayKills += 1;
-    await kill((this.#gateways[slot] as Gateway).process);
+    const { process: child, processId } = this.#gateways[slot] as Gateway;
+    await kill(child);
+    if (this.#options.verbose) this.#note('gateway killed', { processId, standing: await this.#standingOf(processId) });
     setTimeout(() => this.#startGateway(slot), this.#random(400));
   }
 
   async #loseDisk(slot: number): Promise<void> {
     const { process: child, processId } = this.#gateways[slot] as Gateway;
+    const standing = await this.#standingOf(processId);
+    // what Redis' present memory does not know, the mirror alone would say, and it may be behind: another proof
+    const isKnown = standing?.length === this.#world.orgIds.length && standing.every((one) => one.isKnown);
+    if (!isKnown && !this.#options.doubleFailure) return this.#killGateway(slot);
     this.#totals.gatewayKills += 1;
-    this.#totals.disksLost += 1;
     await kill(child);
     try {
       fs.renameSync(path.join(this.#root, processId), path.join(this.#dir, `gone-${processId}`));
+      this.#totals.disksLost += 1;
+      this.#lostDisks.add(processId);
+      this.#note('disk taken', { processId, standing });
     } catch {
-      // a neighbour was faster
+      this.#note('a neighbour was faster than the loss of a disk', { processId });
     }
     this.#startGateway(slot);
   }
 
+  async #areLostOnesSafe(): Promise<boolean> {
+    for (const processId of this.#lostDisks) {
+      const standing = await this.#standingOf(processId);
+      if (standing?.every(({ isMirrored }) => isMirrored) !== true) return false;
+    }
+    return true;
+  }
+
+  #standingOf(processId: string): Promise<Standing[] | null> {
+    return standingOf(this.#redis.client, this.#query, processId);
+  }
+
   async #killWorker(): Promise<void> {
     this.#totals.workerKills += 1;
+    this.#note('worker killed');
     await kill(this.#worker);
     await sleep(this.#random(300));
     this.#startWorker();
   }
 
-  #pause({ process: child }: Gateway): void {
+  #pause({ process: child, processId }: Gateway): void {
     this.#totals.pauses += 1;
     child.kill('SIGSTOP');
-    setTimeout(() => child.kill('SIGCONT'), this.#random() < 0.3 ? 7000 : 300 + this.#random(2500));
+    const forMs = Math.round(this.#random() < 0.3 ? 7000 : 300 + this.#random(2500));
+    setTimeout(() => child.kill('SIGCONT'), forMs);
+    this.#note('gateway stopped', { processId, forMs });
   }
 
   get #living(): Gateway[] {
     return this.#gateways.filter(({ process: child }) => isAlive(child));
   }
 
-  /** Load off, everything alive again, spools drained, the dead closed: until Redis and the ledger say the same. */
+  /** Load off, everything alive again, spools drained, the spools of the dead read, the dead closed: until Redis and the ledger say the same. */
   async rest(): Promise<void> {
     continueAll();
     await sleep(1000);
@@ -297,11 +289,14 @@ class SeedRun {
         states.length === this.#options.gateways && states.every((s) => s !== null && s.calls === 0 && s.open);
       const same = seen !== null && [...seen].every(([name, total]) => total === (this.#sums.get(name) ?? 0));
       const all = seen !== null && [...this.#sums].every(([name, nanos]) => nanos === (seen?.get(name) ?? 0));
-      if (quiet && live.length === this.#options.gateways && same && all) {
-        if (this.#options.verbose) console.log(JSON.stringify(states));
+      const unread = fs
+        .readdirSync(this.#root)
+        .filter((name) => !this.#living.some(({ processId }) => processId === name));
+      if (quiet && unread.length === 0 && live.length === this.#options.gateways && same && all) {
+        this.#note('at rest', { states });
         return;
       }
-      state = [states, live.map((row) => row['process_id'])];
+      state = [states, live.map((row) => row['process_id']), unread];
       await sleep(500);
     }
     const differ = [...(seen ?? [])].filter(([name, total]) => total !== (this.#sums.get(name) ?? 0)).slice(0, 3);
@@ -313,7 +308,7 @@ class SeedRun {
 
   async verify(): Promise<void> {
     const limit = (name: string): number => limitOf(this.#world, name);
-    const result = await checkLedger(this.#query, this.#upstream, limit, this.#bad);
+    const result = await checkLedger(this.#query, this.#upstream, limit, this.#lostDisks, this.#bad);
     await this.#probe();
     for (const { process: child, processId } of this.#living) {
       const answer = await answerOf<{ done: boolean }>(child, { cmd: 'end' });

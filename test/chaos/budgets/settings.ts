@@ -40,13 +40,18 @@ export interface WorkerSettings {
   readonly postgresUrl: string;
   readonly ttlMs: number;
   readonly lostAfterMs: number;
+  readonly spoolRoot: string;
+  /** Also book from the mirror while a spool that nobody has read is there, where the cap is not proven. */
+  readonly doubleFailure: boolean;
 }
 
-export type Command =
+/** `number`: the answer carries it, too. */
+export type Command = { readonly number?: number } & (
   | { readonly cmd: 'stop'; readonly atMs: number }
   | { readonly cmd: 'calls' }
   | { readonly cmd: 'probe'; readonly key: ChaosKey; readonly spent: Readonly<Record<string, number>> }
-  | { readonly cmd: 'end' };
+  | { readonly cmd: 'end' }
+);
 
 /** `org field`, unique over all organisations. */
 export const nameOf = (orgId: string, field: string): string => `${orgId} ${field}`;

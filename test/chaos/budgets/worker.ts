@@ -14,6 +14,7 @@ import {
 import { createLogger } from '#libs/platform/logger.js';
 import { Secret } from '#libs/platform/secret.js';
 import { connectPostgres, createRedis, ROW_STREAM, timePartitions } from '#libs/stores/index.js';
+import { PatientKeeper } from './patient-keeper.js';
 import type { WorkerSettings } from './settings.js';
 
 const settings = JSON.parse(process.env['CHAOS'] ?? '') as WorkerSettings;
@@ -44,7 +45,8 @@ for (;;) {
       source,
       partitions: timePartitions(source, USAGE_TABLE.name, USAGE_TABLE.period),
     });
-    const keeper = new PostgresBudgetLedger({ source, redis, logger });
+    const ledger = new PostgresBudgetLedger({ source, redis, logger });
+    const keeper = settings.doubleFailure ? ledger : new PatientKeeper(ledger, source, redis, settings.spoolRoot);
     const acks = new RedisRowAcks(redis);
     const { ttlMs, lostAfterMs } = settings;
     await drainRows(

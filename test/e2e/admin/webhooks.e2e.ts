@@ -87,9 +87,7 @@ describe('webhooks', () => {
     try {
       const partitions = timePartitions(source, USAGE_TABLE.name, USAGE_TABLE.period);
       const rows = Array.from({ length: calls }, () => rowOf(`${budget}|d${today()}`, nanos));
-      await new PostgresRowWriter({ source, partitions }).commit([
-        { processId: 'inst_e2e', from: 0, to: 1, rows, ceilings: [] },
-      ]);
+      await new PostgresRowWriter({ source, partitions }).commit([{ processId: 'inst_e2e', from: 0, to: 1, rows }]);
     } finally {
       await source.destroy();
     }

@@ -59,7 +59,7 @@ beforeAll(async () => {
   await openPartitions(source, USAGE_TABLE);
   const writer = new PostgresRowWriter({ source, partitions: timePartitions(source, 'usage_events', 'day') });
   const row = { state: 'settled', processId: 'test', boundNanos: 0, budgets: [], event: EVENT } as const;
-  await writer.commit([{ processId: 'test', from: 0, to: 1, rows: [row], ceilings: [] }]);
+  await writer.commit([{ processId: 'test', from: 0, to: 1, rows: [row] }]);
   await source.destroy();
   writeFileSync(file, JSON.stringify({ prices: { 'demo/echo': { input: 7, output: 1 } } }));
 }, 60_000);

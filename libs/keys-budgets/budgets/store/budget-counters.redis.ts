@@ -43,18 +43,8 @@ export class RedisBudgetCounters implements BudgetCounters {
     return { status, nowMs, open: open === 1, values, grants };
   }
 
-  async ship({ run, processId, from, to, rows, mirror, mirrorSeq }: Shipment): Promise<ShipReply> {
-    const answer = await this.#shipping.budgetShip(
-      ROW_STREAM,
-      ROW_ACKS,
-      run,
-      processId,
-      from,
-      to,
-      rows,
-      mirror,
-      mirrorSeq,
-    );
+  async ship({ run, processId, from, to, rows }: Shipment): Promise<ShipReply> {
+    const answer = await this.#shipping.budgetShip(ROW_STREAM, ROW_ACKS, run, processId, from, to, rows);
     const [status, value] = answer as [string, string];
     return status === 'OK' ? { status, acked: Number(value) } : { status: 'RUN', run: value };
   }
