@@ -15,12 +15,8 @@ export function fund({ admission, bounds, stream, facts }: Exchange, attempt: Up
   attempt.maxTokens = attempt.isClamped ? affordableTokens(bound, admission.boundNanos) : bound.injectedMaxTokens;
   if (stream) {
     const tokens = attempt.maxTokens ?? bound.maxTokens;
-    const { chatMaximum } = attempt.target.provider;
+    const answers = (facts.max_completion_tokens ?? facts.max_tokens)?.answers ?? 1; // the same in both
     const againNanos = costOfTokens(bound, tokens) - costOfTokens(bound, 0);
-    attempt.growth = {
-      operation: attempt.way.operation,
-      tokens: tokens * (facts[chatMaximum]?.answers ?? 1),
-      againNanos,
-    };
+    attempt.growth = { operation: attempt.way.operation, tokens: tokens * answers, againNanos };
   }
 }
