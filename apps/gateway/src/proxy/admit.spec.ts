@@ -62,7 +62,8 @@ describe('admitTarget', () => {
   it('KEY-3: a body that is no JSON is the mistake of the caller, also where only the limit of a target reads it', async () => {
     const route = '/v1/chat/completions';
     const snapshot = { modelLimits: new Map([['p/m', LIMITED]]) } as unknown as Snapshot;
-    const exchange = exchangeOf(route, route, Buffer.from('{"model":"chain","messages":[],"service_tier":bad}'), snapshot);
+    const body = Buffer.from(String.raw`{"model":"chain","messages":[],"service_tier":"\q"}`);
+    const exchange = exchangeOf(route, route, body, snapshot);
     exchange.key = anyKey;
     exchange.plan = { chain: 'chain' } as RoutePlan;
     const plane = { limiter: { admit: () => 'admitted' } } as unknown as DataPlane;
