@@ -39,6 +39,7 @@ export {
   type UsagePart,
   withServiceTier,
 } from './usage.js';
+export { errorIn } from './stream-error.js';
 export { withoutForeignReasoning } from './translation/foreign-reasoning.js';
 export type { Surface } from './translation/surface.js';
 export type { TargetModel } from './translation/target.js';

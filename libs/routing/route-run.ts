@@ -145,16 +145,13 @@ export class RouteRun {
     if (attempt === null || attempt.contentAtMs !== null) return;
     attempt.contentAtMs = nowMs;
     this.#contentSent = true;
-    // A whole answer that is passed on before its end is a large one: how long that took says nothing.
-    attempt.target.state.good(nowMs, this.context.isStream ? nowMs - attempt.startedMs : null);
+    if (this.#judgesContent) this.#good(attempt, nowMs);
   }
 
   /** The attempt under way ended well. */
   succeeded(nowMs: number, usage: TokenUsage | null = null): Verdict {
     const attempt = this.#end(nowMs, usage);
-    if (attempt !== null && attempt.contentAtMs === null) {
-      attempt.target.state.good(nowMs, nowMs - attempt.startedMs, this.context.isStream);
-    }
+    if (attempt !== null && (attempt.contentAtMs === null || !this.#judgesContent)) this.#good(attempt, nowMs);
     this.#over = true;
     return DONE;
   }
@@ -186,8 +183,25 @@ export class RouteRun {
 
   /** The caller has gone, during an attempt or between two. Says nothing about any target. */
   left(nowMs: number, usage: TokenUsage | null = null): void {
-    if (this.#current !== null) this.failed(nowMs, failureOf('caller_left'), usage);
+    const attempt = this.#current;
+    if (attempt !== null && attempt.contentAtMs !== null && !this.#judgesContent) this.#good(attempt, nowMs);
+    if (attempt !== null) this.failed(nowMs, failureOf('caller_left'), usage);
     this.#over = true;
+  }
+
+  /**
+   * In a chain first content is told apart from what only opens a stream, and from errors. Of a call that nobody else can take
+   * it is the first event, whatever that is: its target is judged at the end.
+   */
+  get #judgesContent(): boolean {
+    return this.plan.chain !== null;
+  }
+
+  #good({ target, startedMs, contentAtMs }: Attempt, nowMs: number): void {
+    const { isStream } = this.context;
+    if (contentAtMs === null) return target.state.good(nowMs, nowMs - startedMs, isStream);
+    // A whole answer that is passed on before its end is a large one: how long that took says nothing.
+    target.state.good(nowMs, isStream ? contentAtMs - startedMs : null);
   }
 
   #end(nowMs: number, usage: TokenUsage | null): Attempt | null {

@@ -5,6 +5,7 @@ import { Socket } from 'node:net';
 import { Writable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { Admission, AdmitRequest, LimitScope, LimitTicket } from '#libs/keys-budgets/index.js';
+import { AppError } from '#libs/platform/errors.js';
 import { systemClock } from '#libs/platform/clock.js';
 import { parseChain, type PriceOverride } from '#libs/platform/config.js';
 import { bundledPriceTable, type UpperBound } from '#libs/pricing/index.js';
@@ -17,6 +18,7 @@ import type { DataPlane } from '../../apps/gateway/src/proxy/data-plane.js';
 import { endpointOf } from '../../apps/gateway/src/proxy/endpoints.js';
 import { Exchange } from '../../apps/gateway/src/proxy/exchange.js';
 import { read } from '../../apps/gateway/src/proxy/read.js';
+import type { AnswerHandler } from '../../apps/gateway/src/proxy/send.js';
 import { resolve } from '../../apps/gateway/src/proxy/resolve.js';
 import { anyKey, snapshotWith } from './any-call.js';
 import { fakeProvider } from './routing.js';
@@ -88,7 +90,7 @@ export class SentCall {
     this.#handler.onRequestStart(this.#controller, {});
   }
 
-  head(status: number, headers: Readonly<Record<string, string>>): this {
+  head(status: number, headers: Readonly<Record<string, string | string[]>>): this {
     this.hasBegun = true;
     this.status = status;
     this.#handler.onResponseStart(this.#controller, status, headers, '');
@@ -107,7 +109,7 @@ export class SentCall {
   }
 
   /** A whole JSON answer. */
-  json(status: number, value: unknown, headers: Readonly<Record<string, string>> = {}): void {
+  json(status: number, value: unknown, headers: Readonly<Record<string, string | string[]>> = {}): void {
     this.head(status, { 'content-type': 'application/json', ...headers }).text(JSON.stringify(value));
     this.end();
   }
@@ -147,6 +149,8 @@ export interface RoutedOptions {
   readonly admitLimit?: () => LimitTicket | Promise<LimitTicket>;
   /** Providers to which no call can be made. */
   readonly unfit?: readonly string[];
+  /** Providers whose calls cannot be signed once their token is there. */
+  readonly unsigned?: readonly string[];
 }
 
 /** A request under way. */
@@ -293,8 +297,10 @@ export class Routed {
         of: ({ name }: { name: string }) => {
           if (this.options.unfit?.includes(name) === true) throw new Error('no pool');
           return {
-            dispatch: (_options: unknown, handler: Dispatcher.DispatchHandler) =>
-              this.sent.push(new SentCall(name, handler)),
+            dispatch: (_options: unknown, handler: AnswerHandler) => {
+              if (this.options.unsigned?.includes(name) !== true) return this.sent.push(new SentCall(name, handler));
+              return queueMicrotask(() => handler.onResponseError(null, new AppError('internal')));
+            },
           };
         },
       },

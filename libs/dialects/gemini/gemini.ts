@@ -42,7 +42,7 @@ function renderError(error: AppError): RenderedError {
 
 const DONE = /"(finishReason|blockReason)":\s*"/;
 /** At the top of a frame or of an element of the array: an argument of a function call may be named `error` too. */
-const FAILED = /(^|\n)(data: ?|[[,]?\s*)\{\s*"error":/;
+const FAILED = /(^|\n)(data: ?|[[,]?\s*)\{\s*"error"\s*:\s*\{/;
 
 /** A stream is over with a finish or block reason; there is no frame that only says so. */
 function endingOf(_operation: Operation, tail: Buffer): StreamEnding {

@@ -2,7 +2,8 @@ import type { Operation, StreamEnding } from '../dialect.js';
 import { lastObjectOf } from '../found-object.js';
 
 const DONE = /(^|\n)data: ?\[DONE\]/;
-const ERROR_FRAME = /(^|\n)data: ?\{\s*"error"/;
+/** `isErrorRoot` by bytes, where the error comes first. */
+const ERROR_FRAME = /(^|\n)data: ?\{\s*"error"\s*:\s*(\{|"[^"])/;
 /** The reasons in the order in which they stand; the last one is the latest. */
 const FINISH_REASONS = /"finish_reason":\s*(null|"[a-z_]*")/g;
 const RESPONSE_OVER = /"type":\s*"response\.(completed|incomplete)"/;

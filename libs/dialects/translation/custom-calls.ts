@@ -1,13 +1,15 @@
 import { freeText } from './arguments.js';
 import type { Answer, AnswerHead, Fault, FinishReason, OpenedCall, ReplySink, Usage } from './answer-model.js';
+import { HeldText } from './held-text.js';
 import type { Signature } from './signatures.js';
 
 /**
  * Turns calls of tools that take free text, and were offered as functions, back into what the caller offered. Their input is
- * inside a JSON string, so it is given on when the call is complete; its length is bounded by what the model may answer.
+ * inside a JSON string, so it is given on when the call is complete.
  */
 export class CustomCalls implements ReplySink {
   private held: string | null = null;
+  private readonly bound = new HeldText();
 
   constructor(
     private readonly next: ReplySink,
@@ -36,7 +38,7 @@ export class CustomCalls implements ReplySink {
   }
   args(text: string): void {
     if (this.held === null) this.next.args(text);
-    else this.held += text;
+    else this.held += this.bound.hold(text);
   }
   callEnd(): void {
     if (this.held !== null) this.next.args(freeText(this.held));

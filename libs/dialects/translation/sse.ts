@@ -4,7 +4,7 @@ const LF = 0x0a;
 const CR = 0x0d;
 const COLON = 0x3a;
 const SPACE = 0x20;
-/** Largest line of a provider's stream that is kept until its end arrives; beyond it the stream is refused. */
+/** Largest line of a provider's stream, and largest event, that is kept until its end arrives; beyond it the stream is refused. */
 const MAX_LINE_BYTES = 16 * 1024 * 1024;
 
 const DATA = 0x64617461; // "data"
@@ -39,8 +39,7 @@ export class EventSplitter {
 
   private keep(bytes: Buffer): void {
     this.keptBytes += bytes.length;
-    if (this.keptBytes > MAX_LINE_BYTES)
-      throw new AppError('upstream_invalid', { text: 'The model provider sent an event that is too large.' });
+    if (this.keptBytes > MAX_LINE_BYTES) throw tooLarge();
     this.parts.push(bytes);
   }
 
@@ -58,6 +57,7 @@ export class EventSplitter {
     if (end - start < 5 || bytes.readUInt32BE(start) !== DATA || bytes[start + 4] !== COLON) return;
     const text = bytes.toString('utf8', bytes[start + 5] === SPACE ? start + 6 : start + 5, end);
     this.data = this.data === null ? text : `${this.data}\n${text}`;
+    if (this.data.length > MAX_LINE_BYTES) throw tooLarge();
   }
 
   private dispatch(): void {
@@ -66,4 +66,8 @@ export class EventSplitter {
     this.data = null;
     this.onEvent(data);
   }
+}
+
+function tooLarge(): AppError {
+  return new AppError('upstream_invalid', { text: 'The model provider sent an event that is too large.' });
 }

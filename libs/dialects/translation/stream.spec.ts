@@ -214,6 +214,48 @@ describe('LLM-8: a stream that breaks', () => {
     expect(stream.failure?.code).toBe('upstream_invalid');
   });
 
+  const megabyte = 'x'.repeat(1024 * 1024);
+  const piece = (index: number, args: string): object => ({
+    tool_calls: [{ index, id: `c${index}`, type: 'function', function: { name: `f${index}`, arguments: args } }],
+  });
+  const call = (args: string): Json => chunk(piece(0, args));
+  const thought = (thinking: string): Json => ({
+    type: 'content_block_delta',
+    index: 0,
+    delta: { type: 'thinking_delta', thinking },
+  });
+  const tools = [{ type: 'custom', name: 'f0' }];
+  it.each<[string, SurfaceName, SurfaceName, Json, object]>([
+    ['arguments for Gemini', 'openai/chat', 'gemini/generate', call(megabyte), {}],
+    ['a second call', 'openai/chat', 'anthropic/messages', chunk(piece(1, megabyte)), {}],
+    ['text behind a call', 'openai/chat', 'anthropic/messages', chunk({ content: megabyte }), {}],
+    ['a custom call', 'openai/chat', 'openai/responses', call(megabyte), { body: { model: 'm', input: 'x', tools } }],
+    ['thoughts', 'anthropic/messages', 'openai/chat', thought(megabyte), {}],
+    ['an item of a response', 'openai/chat', 'openai/responses', chunk({ content: megabyte }), {}],
+  ])('%s that waits for its end is bounded', (_what, provider, caller, event, options) => {
+    const stream = translation(caller, provider, options).stream();
+    if (provider === 'openai/chat' && caller !== 'openai/responses') stream.push(encode(provider, [call('')]));
+    const bytes = encode(provider, [event]);
+    let pushed = 0;
+    while (stream.failure === null && pushed < 64) {
+      stream.push(bytes);
+      pushed++;
+    }
+    expect(pushed).toBe(17);
+    expect(stream.failure?.code).toBe('upstream_invalid');
+  });
+
+  it('an event of many lines is bounded', () => {
+    const stream = translation('openai/chat', 'anthropic/messages').stream();
+    let pushed = 0;
+    while (stream.failure === null && pushed < 64) {
+      stream.push(Buffer.from(`data: ${megabyte}\n`));
+      pushed++;
+    }
+    expect(pushed).toBeLessThan(18);
+    expect(stream.failure?.code).toBe('upstream_invalid');
+  });
+
   it('a call whose arguments are no JSON reaches no Gemini caller', () => {
     const call = { index: 0, id: 'c', type: 'function', function: { name: 'f', arguments: 'rm -rf' } };
     const stream = translation('gemini/generate', 'openai/chat').stream();

@@ -36,7 +36,8 @@ export interface PassedAnswer {
   readonly head: Buffer | null;
   /** The usage is the final one. */
   readonly isWhole: boolean;
-  readonly error: ErrorCode | null;
+  /** What its last event says went wrong; `null`: nothing. */
+  readonly failure: Failure | null;
 }
 
 /** How an attempt failed. */

@@ -36,39 +36,7 @@ const OPENERS: Readonly<Partial<Record<Operation, readonly Rule[]>>> = {
   responses: [names(/"type"\s*:\s*"response\.(created|queued|in_progress)"/)],
 };
 
-/** Which events are parsed; content may hold the same words. */
-const MAY_BE_ERROR = /^event:\s*error|"error"|"response\.failed"/m;
-
-/**
- * The JSON text of the first error event in a block; `null` when there is none. What an event is, its name or its root says:
- * tool schemas, arguments and texts may speak of errors as they like.
- */
-export function errorIn(block: Buffer): Buffer | null {
-  const text = block.toString('utf8');
-  if (!MAY_BE_ERROR.test(text)) return null;
-  for (const event of text.split(/\r?\n\r?\n/)) {
-    if (!MAY_BE_ERROR.test(event)) continue;
-    const data = dataOf(event);
-    if (/^event:\s*error\s*$/m.test(event) || isError(data)) return Buffer.from(data);
-  }
-  return null;
-}
-
-function dataOf(event: string): string {
-  return event
-    .split(/\r?\n/)
-    .filter((line) => line.startsWith('data:'))
-    .map((line) => line.slice(5).trim())
-    .join('\n');
-}
-
-function isError(data: string): boolean {
-  try {
-    const parsed: unknown = JSON.parse(data);
-    const root = (Array.isArray(parsed) ? parsed[0] : parsed) as { type?: unknown; error?: unknown } | null;
-    if (root?.type === 'error' || root?.type === 'response.failed') return true;
-    return typeof root?.error === 'string' ? root.error !== '' : typeof root?.error === 'object' && root.error !== null;
-  } catch {
-    return false;
-  }
+/** Whether a JSON answer, or the array that Gemini streams, begins with an error. */
+export function beginsWithError(chunk: Buffer): boolean {
+  return /^\s*\[?\s*\{\s*"error"\s*:/.test(chunk.toString('latin1', 0, 512));
 }

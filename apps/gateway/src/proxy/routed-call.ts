@@ -1,7 +1,7 @@
 import { nanosToUsd } from '#libs/ledger/index.js';
 import type { LimitTicket } from '#libs/keys-budgets/index.js';
 import { AppError } from '#libs/platform/errors.js';
-import { failureOf, refusalOf, type Attempt, type RouteRun } from '#libs/routing/index.js';
+import { refusalOf, type Attempt, type RouteRun } from '#libs/routing/index.js';
 import type { ActiveCall } from './active-calls.js';
 import { admitTarget } from './admit.js';
 import { billAttempt } from './bill-attempt.js';
@@ -17,6 +17,7 @@ import { refuse, tellFailure } from './refuse.js';
 import { budgetHeaders } from './response-headers.js';
 import { send } from './send.js';
 import { freedNanos, NO_BILL, priceOf, settle, tokensUsed, type Bill, type Outcome } from './settle.js';
+import type { UpstreamAttempt } from './upstream-attempt.js';
 import { UpstreamCall } from './upstream-call.js';
 
 /**
@@ -43,9 +44,8 @@ interface Failed extends FailedAnswer {
 
 /**
  * Stage 8: one request on its way through its plan, attempt by attempt, until an answer is passed on or nobody is left to
- * ask. Each `UpstreamCall` reads one upstream's answer and reports here; only the current one is heard. Every way ends in
- * `#end`, in exactly one row, also when the caller has left or a report breaks; but for `#giveUp` where nobody could be asked:
- * that is a refusal, without a row.
+ * ask. Each `UpstreamCall` reads one upstream's answer and reports here; only the current one is heard. Where an attempt was
+ * made every way ends in `#end`, in exactly one row, also when the caller has left or a report breaks; else in `#giveUp`.
  */
 export class RoutedCall implements ActiveCall {
   readonly exchange: Exchange;
@@ -112,11 +112,7 @@ export class RoutedCall implements ActiveCall {
         if (this.run.current !== planned) return ticket.cancel(); // the call has ended meanwhile
         if (!this.#try(planned, ticket)) this.#choose();
       },
-      (error: unknown) => {
-        if (this.run.current !== planned) return;
-        this.#passOver(error, null);
-        this.#choose();
-      },
+      (error: unknown) => this.unfit({ planned, ticket: null }, error),
     );
   }
 
@@ -151,7 +147,14 @@ export class RoutedCall implements ActiveCall {
     this.run.passedOver();
   }
 
-  /** Nobody is left to ask. */
+  /** A target cannot be asked, as is known late: it has no room, or its call could not be signed. Nothing was sent. */
+  unfit({ planned, ticket }: Pick<UpstreamAttempt, 'planned' | 'ticket'>, error: unknown): void {
+    if (this.run.current !== planned) return;
+    this.#passOver(error, ticket);
+    this.#choose();
+  }
+
+  /** Nobody is left to ask. Without an attempt that was booked there is no row. */
   #giveUp(): void {
     if (this.#last !== null) return this.#deliver(this.#last, NO_BILL);
     this.#leave();
@@ -204,12 +207,13 @@ export class RoutedCall implements ActiveCall {
     }
   }
 
-  ended(call: UpstreamCall, { usage, head, isWhole, error }: PassedAnswer): void {
+  ended(call: UpstreamCall, { usage, head, isWhole, failure }: PassedAnswer): void {
     if (call !== this.#current) return;
+    const error = failure === null ? null : 'upstream_failed';
     const complete = error === null && isWhole;
     try {
-      if (error === null) this.run.succeeded(performance.now(), usage);
-      else this.run.failed(performance.now(), failureOf('late_cut'), usage);
+      if (failure === null) this.run.succeeded(performance.now(), usage);
+      else this.run.failed(performance.now(), failure, usage);
       if (head !== null) rememberAnswer(this.exchange, this.plane, head);
       if (!this.#isDraining) this.answer.close(call);
       this.#end({ usage, complete, error, sent: call.isSent });

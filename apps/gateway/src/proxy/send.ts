@@ -23,7 +23,8 @@ export interface AnswerHandler extends Dispatcher.DispatchHandler {
 
 /**
  * Sends a call. With fixed credentials, and with others that are at hand, which is nearly always, this is synchronous. Where
- * a token must be fetched first, `handler` gets the answer later, or `AppError` `upstream_credentials`.
+ * a token must be fetched first, `handler` gets the answer later, or `AppError` `upstream_credentials`, or `internal` for what is
+ * thrown at once otherwise.
  */
 export function send(
   { provider, operation, outgoing, waits }: Sending,
@@ -37,7 +38,7 @@ export function send(
     .refresh()
     .then(go)
     .catch((error: unknown) => {
-      handler.onResponseError(null, error instanceof Error ? error : new AppError('internal', { cause: error }));
+      handler.onResponseError(null, error instanceof AppError ? error : new AppError('internal', { cause: error }));
     });
 }
 

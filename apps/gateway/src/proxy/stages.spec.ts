@@ -18,6 +18,7 @@ import { prepareBody } from './prepare.js';
 import { ProxyMetrics } from './proxy-metrics.js';
 import { read } from './read.js';
 import { upstreamHeaders } from './request-headers.js';
+import { answerHeaders } from './response-headers.js';
 import { settle } from './settle.js';
 import type { UpstreamAttempt } from './upstream-attempt.js';
 import { allowedMethods, unknownRoute } from './unknown-route.js';
@@ -337,6 +338,17 @@ describe('upstreamHeaders', () => {
       'accept-encoding',
       'identity',
     ]);
+  });
+});
+
+describe('answerHeaders', () => {
+  it('OBS-3: a header that comes twice shows no credential either', () => {
+    const exchange = exchangeOf({ body: '{"model":"fast"}' });
+    read(exchange);
+    resolve(exchange, key);
+    const upstream = { 'x-odd': ['a', 'used sk-upstream-secret'] as unknown as string, 'x-one': 'sk-upstream-secret' };
+    const headers = answerHeaders(exchange, { draining: false } as DataPlane, upstream);
+    expect(headers).toMatchObject({ 'x-odd': ['a', 'used [secret]'], 'x-one': '[secret]' });
   });
 });
 

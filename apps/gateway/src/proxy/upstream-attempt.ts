@@ -1,9 +1,22 @@
-import { withServiceTier, type TokenUsage, type Translation } from '#libs/dialects/index.js';
+import {
+  errorIn,
+  withServiceTier,
+  type StreamEnding,
+  type TokenUsage,
+  type Translation,
+} from '#libs/dialects/index.js';
 import type { LimitTicket } from '#libs/keys-budgets/index.js';
-import type { Attempt, Target } from '#libs/routing/index.js';
+import { classifyStreamError, type Attempt, type Failure, type Target } from '#libs/routing/index.js';
+import type { PassedAnswer } from './ending.js';
 import type { Growth } from './outgrowth.js';
 import type { EndsOfStream } from './stream-ends.js';
 import type { Way } from './way.js';
+
+/** The end of a stream. */
+interface StreamEnd extends Omit<PassedAnswer, 'failure'> {
+  readonly ending: StreamEnding;
+  readonly failedAs: Failure['class'] | null;
+}
 
 /**
  * One attempt: all that holds for its target alone. What holds for the whole request stands in `Exchange`, which knows the
@@ -54,6 +67,21 @@ export class UpstreamAttempt {
 
   withTier(usage: TokenUsage | null): TokenUsage | null {
     return usage === null || this.tier === null ? usage : withServiceTier(usage, this.tier);
+  }
+
+  /** How its stream ended, and what it told. `failedAs`: why, where its last event is an error; only those are read for it. */
+  endOfStream(): StreamEnd {
+    const { dialect, operation } = this.way;
+    const ends = (this.ends as EndsOfStream).ends();
+    const ending = dialect.endingOf(operation, ends.tail);
+    const said = ending === 'done' ? null : errorIn(ends.tail);
+    const told = {
+      usage: this.withTier(dialect.usageOfStream(operation, ends)),
+      head: ends.head,
+      isWhole: dialect.hasFinalUsage(ends),
+    };
+    if (said !== null) return { ...told, ending: 'failed', failedAs: classifyStreamError(dialect.name, said) };
+    return { ...told, ending, failedAs: ending === 'failed' ? 'late_cut' : null };
   }
 
   /** Whether its stream has come to its proper end. */

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
-import { withoutUsageChunk, type TranslatedStream } from '#libs/dialects/index.js';
+import { errorIn, withoutUsageChunk, type TranslatedStream } from '#libs/dialects/index.js';
 import { AppError } from '#libs/platform/errors.js';
 import {
   classifyAnswer,
@@ -11,7 +11,7 @@ import {
 } from '#libs/routing/index.js';
 import { errorEnding, type AbortReason, type Ending, type FailedAnswer } from './ending.js';
 import type { Exchange } from './exchange.js';
-import { beginsContent, errorIn } from './first-content.js';
+import { beginsContent, beginsWithError } from './first-content.js';
 import type { OutgrowthWatch } from './outgrowth.js';
 import { isReadable, looksLikeJson, mediaType } from './readable-answer.js';
 import { answerHeaders, type OutgoingHeaders } from './response-headers.js';
@@ -76,6 +76,11 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     return this.#controller !== null;
   }
 
+  /** The model wrote what cannot be used: the stream is read on for its usage. */
+  get #badOutput(): AppError | null {
+    return this.#stream?.failure ?? null;
+  }
+
   get mode(): Mode {
     return this.#mode;
   }
@@ -129,7 +134,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
       else if (this.#mode === 'events') this.#endEvents();
       else {
         this.#over = true;
-        this.#call.ended(this, { usage: this.attempt.usageSoFar(), head: null, isWhole: true, error: null });
+        this.#call.ended(this, { usage: this.attempt.usageSoFar(), head: null, isWhole: true, failure: null });
       }
     } catch (error) {
       this.#brokenByUs(error);
@@ -138,10 +143,11 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
     if (this.#over) return;
+    if (!this.isSent && error instanceof AppError && error.code === 'internal')
+      return this.#call.unfit(this.attempt, error);
     const reason = this.#abortReason;
-    this.#fail(
-      reason === null ? upstreamError(error, this.attempt.upstreamStatus !== null) : errorOfAbort(reason, error),
-    );
+    const hasStatus = this.attempt.upstreamStatus !== null;
+    this.#fail(this.#badOutput ?? (reason === null ? upstreamError(error, hasStatus) : errorOfAbort(reason, error)));
   }
 
   /** An answer that cannot be read, or a fault of ours in the middle of a call: it must still end, with a row, and be seen. */
@@ -208,9 +214,10 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     if (this.#mode === 'events') {
       const block = (this.#blocks as SseBlocks).push(chunk);
       if (block !== null) this.#takeEvents(block);
-    } else if (this.#mode === 'raw') {
+    } else if (this.#mode === 'raw' && (this.#hasContent || !this.#mayMove || !beginsWithError(chunk))) {
       this.#sendRaw(chunk);
     } else {
+      this.#mode = 'whole';
       this.#hold(chunk);
       if (this.#partsBytes > WHOLE_LIMIT_BYTES) this.#becomeRaw();
     }
@@ -224,7 +231,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   #takeEvents(block: Buffer): void {
     (this.attempt.ends as EndsOfStream).push(block);
     this.#outgrowth?.push(block);
-    if (this.#watchesErrors && this.#hasFailed(block)) return;
+    if (this.#badOutput !== null || (this.#watchesErrors && this.#hasFailed(block))) return;
     if (this.#stream !== null) return this.#sendTranslated(this.#stream.push(block), block);
     const visible = this.attempt.hidesUsageChunk ? withoutUsageChunk(block) : block;
     if (visible.length === 0 || (this.#mayMove && !this.#hasContent && !this.#opens(visible))) return;
@@ -267,9 +274,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
 
   /** The provider's own error event, as it came; an error of ours where the caller would not understand it. */
   #errorEvents(): Ending {
-    if (this.#stream !== null) {
-      return errorEnding(new AppError('upstream_failed'), null, {});
-    }
+    if (this.#stream !== null) return errorEnding(new AppError('upstream_failed'), null, {});
     const body = scrub(Buffer.concat(this.#takeHeld()), this.attempt.credentials);
     return { kind: 'answer', status: this.attempt.upstreamStatus ?? 200, headers: this.#headers, body };
   }
@@ -277,7 +282,8 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   #sendTranslated(bytes: Buffer | null, block: Buffer | null = null): void {
     const failure = this.#stream?.failure ?? null;
     if (failure !== null) {
-      this.#errorFrames = bytes;
+      this.#errorFrames ??= bytes;
+      if (failure.code === 'upstream_bad_output' && block !== null) return;
       this.#lateError = block === null ? null : errorIn(block);
       throw failure;
     }
@@ -351,28 +357,21 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   }
 
   #endEvents(): void {
-    const { attempt } = this;
-    const { dialect, operation } = attempt.way;
+    const { dialect, operation } = this.attempt.way;
     const rest = this.#blocks?.rest() ?? null;
     // A last event without its blank line is still an event if it ends the stream.
     if (rest !== null && dialect.endingOf(operation, rest) !== 'cut') this.#takeEvents(rest);
     if (this.#over) return;
-    const ends = (attempt.ends as EndsOfStream).ends();
-    const ending = dialect.endingOf(operation, ends.tail);
-    if (ending === 'cut') return this.#fail(new AppError('upstream_cut'));
-    if (this.#stream !== null) this.#sendTranslated(this.#stream.end());
-    for (const part of this.#takeHeld()) this.#send(part);
-    const usage = attempt.withTier(dialect.usageOfStream(operation, ends));
-    if (ending === 'failed' && !this.#hasContent) {
-      return this.#failed({ failure: this.#failure('error_body'), usage, isWhole: true, ending: this.#errorEvents() });
+    const { ending, failedAs, ...told } = this.attempt.endOfStream();
+    if (ending === 'cut') return this.#fail(this.#badOutput ?? new AppError('upstream_cut'));
+    try {
+      if (this.#stream !== null) this.#sendTranslated(this.#stream.end());
+    } catch (error) {
+      return this.#fail(this.#known(error), told.usage, told.isWhole);
     }
+    for (const part of this.#takeHeld()) this.#send(part);
     this.#over = true;
-    this.#call.ended(this, {
-      usage,
-      head: ends.head,
-      isWhole: dialect.hasFinalUsage(ends),
-      error: ending === 'failed' ? 'upstream_failed' : null,
-    });
+    this.#call.ended(this, { ...told, failure: failedAs === null ? null : this.#failure(failedAs) });
   }
 
   /** The call failed or was ended: what the caller gets depends on what has been sent already. */
@@ -380,7 +379,8 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     if (this.#over) return;
     const status = this.attempt.upstreamStatus ?? 0;
     const ending = errorEnding(error, status, this.#upstreamHeaders);
-    const seen = { hasStatus: status > 0, hasContent: this.#hasContent, abortReason: this.#abortReason };
+    const abortReason = this.#badOutput === null ? this.#abortReason : null;
+    const seen = { hasStatus: status > 0, hasContent: this.#hasContent, abortReason };
     const { name } = this.attempt.way.dialect;
     const late = this.#lateError === null ? null : classifyStreamError(name, this.#lateError);
     const early = status >= 400 ? classifyAnswer(name, status, Buffer.alloc(0)) : classOfFailure(error, seen);

@@ -1,3 +1,4 @@
+import { isErrorRoot } from '../../stream-error.js';
 import { badArguments, nested, objectsOf, parseAnswer, stringOf } from '../answers.js';
 import { isObject } from '../fields.js';
 import type { ReplySink } from '../answer-model.js';
@@ -18,7 +19,7 @@ export class GenerateStreamReader {
   readonly event = (data: string): void => {
     if (this.isOver) return;
     const chunk = parseAnswer(data);
-    if (chunk.error !== undefined) {
+    if (isErrorRoot(chunk)) {
       this.isOver = true;
       this.hasFailed = true;
       return this.sink.fail(faultOf(chunk.error, null));

@@ -2,6 +2,7 @@ import type { AnswerHead, Fault, FinishReason, OpenedCall, ReplySink, Usage } fr
 import { badArguments } from '../answers.js';
 import { parseArgs } from '../arguments.js';
 import { geminiErrorBody } from '../faults.js';
+import { HeldText } from '../held-text.js';
 import type { ReplyContext } from '../request-model.js';
 import type { Signature } from '../signatures.js';
 import type { StreamWriter } from '../stream-writer.js';
@@ -9,12 +10,13 @@ import { callPart, candidateReason, geminiUsage, signed } from './write-answer.j
 
 /**
  * Chunks of generateContent: events, or the elements of a JSON array for callers without `alt=sse`. A call is whole here, so
- * its arguments wait for their end; their length is bounded by what the model may answer.
+ * its arguments wait for their end.
  */
 export class GenerateStreamWriter implements ReplySink, StreamWriter {
   private out = '';
   private tail: string | null = null;
   private isFirst = true;
+  private readonly bound = new HeldText();
   private pending: { call: OpenedCall; args: string } | null = null;
   private broken: string | null = null;
   private calls = 0;
@@ -58,7 +60,7 @@ export class GenerateStreamWriter implements ReplySink, StreamWriter {
   }
 
   args(text: string): void {
-    if (this.pending !== null) this.pending.args += text;
+    if (this.pending !== null) this.pending.args += this.bound.hold(text);
   }
 
   callEnd(): void {

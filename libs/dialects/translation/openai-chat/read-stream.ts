@@ -1,6 +1,8 @@
+import { isErrorRoot } from '../../stream-error.js';
 import { nested, objectsOf, parseAnswer, stringOf, textOf } from '../answers.js';
 import type { FinishReason, ReplySink } from '../answer-model.js';
 import { faultOf } from '../faults.js';
+import { HeldText } from '../held-text.js';
 import type { Json } from '../request-model.js';
 import { finishOfChat, signatureOfCall, usageOfChat } from './read-answer.js';
 
@@ -15,13 +17,14 @@ interface Told {
 
 /**
  * A stream of chat chunks. Calls may be told in turns (`index` says which); the first that is open goes through at once, the
- * others wait until it is over, for the other dialects know no interleaving. What waits is bounded by what a model may answer.
+ * others wait until it is over, for the other dialects know no interleaving.
  */
 export class ChatStreamReader {
   private isStarted = false;
   /** The first of them is open; emptied by the finish. */
   private readonly calls: Told[] = [];
   private readonly late: { kind: 'thinking' | 'text' | 'refusal'; text: string }[] = [];
+  private readonly bound = new HeldText();
   private hasCalls = false;
   private hasArgs = false;
   private reason: FinishReason | null = null;
@@ -35,7 +38,7 @@ export class ChatStreamReader {
     if (this.isOver) return;
     if (data === '[DONE]') return this.end();
     const chunk = parseAnswer(data);
-    if (chunk.error !== undefined && chunk.error !== null) return this.fail(chunk.error);
+    if (isErrorRoot(chunk)) return this.fail(chunk.error);
     const choice = objectsOf(chunk.choices)[0];
     if (choice !== undefined) {
       if (!this.isStarted) this.start(chunk);
@@ -79,7 +82,7 @@ export class ChatStreamReader {
   /** What is said while a call is open waits for its end, too. */
   private say(kind: 'thinking' | 'text' | 'refusal', text: string): void {
     if (this.calls.length === 0) this.sink[kind](text);
-    else this.late.push({ kind, text });
+    else this.late.push({ kind, text: this.bound.hold(text) });
   }
 
   private callDelta(call: Json): void {
@@ -88,7 +91,7 @@ export class ChatStreamReader {
     const name = textOf(inner.name);
     this.hasCalls = true;
     const told = this.toldBefore(call.index, textOf(call.id), name) ?? this.tell(call, name);
-    if (told !== this.calls[0]) told.args += args;
+    if (told !== this.calls[0]) told.args += this.bound.hold(args);
     else if (args !== '') this.args(args);
   }
 
@@ -109,6 +112,7 @@ export class ChatStreamReader {
     const told = { first: call, index: call.index, id: textOf(call.id), name, args: '' };
     this.calls.push(told);
     if (this.calls.length === 1) this.open(call);
+    else this.bound.hold(JSON.stringify(call));
     return told;
   }
 

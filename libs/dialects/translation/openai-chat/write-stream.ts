@@ -1,6 +1,7 @@
 import { answerId } from '../answers.js';
 import type { AnswerHead, Fault, FinishReason, OpenedCall, ReplySink, Usage } from '../answer-model.js';
 import { openAiError } from '../faults.js';
+import { HeldText } from '../held-text.js';
 import type { Json, ReplyContext } from '../request-model.js';
 import type { Signature } from '../signatures.js';
 import type { StreamWriter } from '../stream-writer.js';
@@ -12,6 +13,7 @@ export class ChatStreamWriter implements ReplySink, StreamWriter {
   private head: string | null = null;
   private isOpened = false;
   private thoughts = '';
+  private readonly bound = new HeldText();
   private calls = -1;
   private isCustom = false;
   private reason: FinishReason | null = null;
@@ -45,7 +47,7 @@ export class ChatStreamWriter implements ReplySink, StreamWriter {
   }
 
   thinking(text: string): void {
-    this.thoughts += text;
+    this.thoughts += this.bound.hold(text);
     this.delta(`{"reasoning_content":${JSON.stringify(text)}}`);
   }
 

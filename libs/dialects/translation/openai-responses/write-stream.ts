@@ -1,5 +1,6 @@
 import type { AnswerHead, Fault, FinishReason, OpenedCall, ReplySink, Usage } from '../answer-model.js';
 import { failedCode, openAiError } from '../faults.js';
+import { HeldText } from '../held-text.js';
 import type { Json, ReplyContext } from '../request-model.js';
 import type { Signature } from '../signatures.js';
 import type { StreamWriter } from '../stream-writer.js';
@@ -23,6 +24,7 @@ export class ResponseStreamWriter implements ReplySink, StreamWriter {
   private isStarted = false;
   private sequence = 0;
   private readonly output: Json[] = [];
+  private readonly bound = new HeldText();
   private open: OpenItem | null = null;
   private deltaHead = '';
   private reason: FinishReason = 'stop';
@@ -132,7 +134,7 @@ export class ResponseStreamWriter implements ReplySink, StreamWriter {
   }
 
   private delta(text: string): void {
-    (this.open as OpenItem).text += text;
+    (this.open as OpenItem).text += this.bound.hold(text);
     this.out += `${this.deltaHead}${this.sequence++},"delta":${JSON.stringify(text)}}\n\n`;
   }
 
