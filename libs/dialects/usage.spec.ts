@@ -52,6 +52,7 @@ describe('usage of OpenAI answers', () => {
       '{"id":"x","error":{"message":"m"},"choices":[{"finish_reason":"error"}]}',
       'failed',
     ],
+    ['an error that is none', '{"error":null,"choices":[{"finish_reason":"stop"}]}', 'done'],
     ['CRLF', '{"choices":[]}\r\n\r\ndata: [DONE]', 'done'],
   ])('LLM-8: %s', (_name, frames, ending) => {
     expect(openai.endingOf('chat', Buffer.from(`data: ${frames}\n\n`))).toBe(ending);

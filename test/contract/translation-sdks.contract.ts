@@ -114,7 +114,7 @@ const WORDS: Readonly<Record<string, string>> = {
   'text; usage grows': 'Grüße 👋.',
   text: 'Grüße 👋.',
 };
-const ENDS_BADLY = /error|cut in the middle|failed/;
+const ENDS_BADLY = /error|cut in the middle|failed|malformed/;
 
 function send(provider: SurfaceName, caller: SurfaceName, one: GoldenCase): void {
   const stream = translation(caller, provider).stream();
