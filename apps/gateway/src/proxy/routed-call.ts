@@ -28,9 +28,8 @@ import { UpstreamCall } from './upstream-call.js';
  *        └─ billing ◀┘                      failed, and another attempt may follow
  */
 type State =
-  /** A target is chosen, room in its limits or the end of a pause is waited for: no attempt is under way. */
+  /** A target is chosen, room in its limits or the end of a pause is waited for; in `trying` an attempt is under way. */
   | 'choosing'
-  /** An attempt is under way. */
   | 'trying'
   /** A failed attempt gets its own row before the next one: whatever ends the call now waits for that. */
   | 'billing'
