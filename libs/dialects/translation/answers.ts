@@ -1,5 +1,6 @@
 import { AppError } from '#libs/platform/errors.js';
 import { count, nested } from '../usage.js';
+import { parseExactly } from './exact-json.js';
 import { isObject } from './fields.js';
 import type { AnswerHead } from './answer-model.js';
 import type { Json, ReplyContext } from './request-model.js';
@@ -21,10 +22,13 @@ export function objectsOf(value: unknown): Json[] {
   return Array.isArray(value) ? value.filter(isObject) : [];
 }
 
-/** @throws AppError `upstream_invalid` */
-export function parseAnswer(text: string): Json {
+/**
+ * An answer or an event. `exactly` where it may hold a call's arguments as an object, whose long numbers must stay.
+ * @throws AppError `upstream_invalid`
+ */
+export function parseAnswer(text: string, exactly = false): Json {
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = exactly ? parseExactly(text) : JSON.parse(text);
     if (isObject(value)) return value;
   } catch {
     // the error below says the same

@@ -1,3 +1,4 @@
+import { parseExactly } from './exact-json.js';
 import { isObject, refuse } from './fields.js';
 import type { CallPart, Json } from './request-model.js';
 
@@ -13,7 +14,7 @@ export function argsObject(call: CallPart): Json {
 export function parseArgs(args: string): Json | null {
   if (args.trim() === '') return {};
   try {
-    const value: unknown = JSON.parse(args);
+    const value = parseExactly(args);
     return isObject(value) ? value : null;
   } catch {
     return null;

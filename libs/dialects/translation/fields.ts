@@ -1,4 +1,5 @@
 import { AppError } from '#libs/platform/errors.js';
+import { isWritten, type WrittenNumber } from './exact-json.js';
 import type { Json, Setting } from './request-model.js';
 
 /** Most names listed as dropped; what goes beyond is counted by a last entry. */
@@ -26,7 +27,7 @@ export class Dropped {
 }
 
 export const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !isWritten(value);
 
 /** A typed refusal that names the field. */
 export function refuse(param: string, text: string): AppError {
@@ -89,12 +90,19 @@ export class Fields {
   }
 
   number(name: string): number | null {
-    return this.typed<number>(name, 'number', 'a number');
+    const value = this.raw(name);
+    return isWritten(value) ? Number(value.rawJSON) : this.typed<number>(name, 'number', 'a number');
   }
 
   numberSetting(name: string): Setting<number> | null {
     const value = this.number(name);
     return value === null ? null : { value, at: this.place(name) };
+  }
+
+  /** A number that only the provider understands: it keeps its digits. */
+  exactSetting(name: string): Setting<number | WrittenNumber> | null {
+    const value = this.raw(name);
+    return isWritten(value) ? { value, at: this.place(name) } : this.numberSetting(name);
   }
 
   /** A count of tokens or the like: a whole number, at least 1. */

@@ -1,3 +1,4 @@
+import type { Dropped } from './fields.js';
 import type { Effort, Reasoning } from './request-model.js';
 
 /** Efforts and token budgets, as Google's OpenAI-compatible surface pairs them; both ways so that a round trip is stable. */
@@ -20,6 +21,13 @@ export function effortOf(reasoning: Reasoning | null): Effort | null {
   if (budget <= 0) return budget === 0 ? 'none' : null;
   if (budget <= 2048) return 'low';
   return budget <= 16_384 ? 'medium' : 'high';
+}
+
+const MOST: readonly (Effort | null)[] = ['high', 'xhigh', 'max'];
+
+/** Lists an effort beyond `known`, the most the model takes. */
+export function listLowered(reasoning: Reasoning, known: Effort, dropped: Dropped): void {
+  if (MOST.indexOf(reasoning.effort) > MOST.indexOf(known)) dropped.add(`${reasoning.at}:lowered`);
 }
 
 /** The budget in tokens a caller asked for, by number or as an effort; `null`: the model decides. */

@@ -1,4 +1,5 @@
 import type { DialectName } from '../dialect.js';
+import type { WrittenNumber } from './exact-json.js';
 import type { Signature } from './signatures.js';
 
 /**
@@ -139,7 +140,7 @@ export interface ChatRequest {
   readonly topK: Setting<number> | null;
   readonly frequencyPenalty: Setting<number> | null;
   readonly presencePenalty: Setting<number> | null;
-  readonly seed: Setting<number> | null;
+  readonly seed: Setting<number | WrittenNumber> | null;
   readonly stop: Setting<readonly string[]> | null;
   /** Whom the call is made for, in the provider's eyes. */
   readonly user: Setting<string> | null;

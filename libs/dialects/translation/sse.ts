@@ -9,6 +9,7 @@ const MAX_LINE_BYTES = 16 * 1024 * 1024;
 
 const DATA = 0x64617461; // "data"
 const NOTHING = Buffer.alloc(0);
+const BOM = Buffer.from('\ufeff');
 
 /**
  * Server-sent events out of bytes cut anywhere. Only `data:` matters here: every provider says in the JSON what the event is.
@@ -18,6 +19,7 @@ export class EventSplitter {
   private parts: Buffer[] = [];
   private keptBytes = 0;
   private data: string | null = null;
+  private isFirstLine = true;
 
   constructor(private readonly onEvent: (data: string) => void) {}
 
@@ -51,7 +53,13 @@ export class EventSplitter {
     this.line(line, 0, line.length);
   }
 
-  private line(bytes: Buffer, start: number, lf: number): void {
+  private line(bytes: Buffer, from: number, lf: number): void {
+    let start = from;
+    if (this.isFirstLine) {
+      this.isFirstLine = false;
+      // A byte order mark may stand at the beginning of a stream (HTML Standard, server-sent events).
+      if (bytes.subarray(from, from + BOM.length).equals(BOM)) start += BOM.length;
+    }
     const end = lf > start && bytes[lf - 1] === CR ? lf - 1 : lf;
     if (end === start) return this.dispatch();
     if (end - start < 5 || bytes.readUInt32BE(start) !== DATA || bytes[start + 4] !== COLON) return;

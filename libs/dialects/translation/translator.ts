@@ -1,6 +1,6 @@
 import { AppError } from '#libs/platform/errors.js';
 import type { DialectName } from '../dialect.js';
-import { parseSpan, scanObject } from '../scan.js';
+import { scanObject } from '../scan.js';
 import { readMessageAnswer } from './anthropic/read-answer.js';
 import { readMessagesRequest } from './anthropic/read-request.js';
 import { MessageStreamReader } from './anthropic/read-stream.js';
@@ -10,6 +10,7 @@ import { MessageStreamWriter } from './anthropic/write-stream.js';
 import type { Answer, Fault, ReplySink } from './answer-model.js';
 import { parseAnswer } from './answers.js';
 import { withCustomCalls } from './custom-calls.js';
+import { parseExactly } from './exact-json.js';
 import { faultOf, readFault, writeFault } from './faults.js';
 import { Dropped } from './fields.js';
 import { readGenerateAnswer } from './gemini/read-answer.js';
@@ -134,7 +135,11 @@ const NO_FIELDS: ReadonlySet<string> = new Set();
 /** The scanner refuses what is nested too deeply before anything is built. */
 function parseBody(body: Buffer): Json {
   scanObject(body, NO_FIELDS);
-  return parseSpan(body, { start: 0, end: body.length }) as Json;
+  try {
+    return parseExactly(body.toString()) as Json;
+  } catch {
+    throw new AppError('invalid_json');
+  }
 }
 
 function translate(caller: Format, provider: Format, body: Buffer, target: TargetModel): Translation {
@@ -175,7 +180,7 @@ function isAnswer(field: string, value: unknown): boolean {
 }
 
 function writeAnswer(caller: Format, provider: Format, context: ReplyContext, bytes: Buffer): Buffer {
-  const body = parseAnswer(bytes.toString());
+  const body = parseAnswer(bytes.toString(), true);
   // Some servers say 200 and mean an error.
   if (!provider.answerFields.some((name) => isAnswer(name, body[name]))) {
     if (body.error === undefined || body.error === null) throw new AppError('upstream_invalid');

@@ -22,7 +22,8 @@ export class MessageStreamReader {
       case 'content_block_delta':
         return this.delta(nested(event.delta));
       case 'content_block_start':
-        return this.block(nested(event.content_block));
+        // Only here may arguments stand as an object.
+        return this.block(nested(parseAnswer(data, true).content_block));
       case 'content_block_stop':
         return this.blockEnd();
       case 'message_start':

@@ -1,4 +1,6 @@
 import type { AnswerHead, Fault, FinishReason, OpenedCall, ReplySink, Usage } from '../answer-model.js';
+import { badArguments } from '../answers.js';
+import { parseArgs } from '../arguments.js';
 import { anthropicErrorBody } from '../faults.js';
 import type { Json, ReplyContext } from '../request-model.js';
 import { UNSIGNED, writeSignature, type Signature } from '../signatures.js';
@@ -15,6 +17,10 @@ export class MessageStreamWriter implements ReplySink, StreamWriter {
   private open: Open = 'none';
   private isSigned = false;
   private index = -1;
+  private called = '';
+  private input = '';
+  /** The call that ended with arguments that are no JSON object; its block is still open. */
+  private broken: string | null = null;
   private reason: FinishReason = 'stop';
   private stopSequence: string | null = null;
   private lastUsage: Usage = NO_USAGE;
@@ -63,18 +69,24 @@ export class MessageStreamWriter implements ReplySink, StreamWriter {
   call(call: OpenedCall): void {
     if (call.signature !== null) this.signature(call.signature);
     const id = call.id ?? `toolu_${this.context.requestId}_${this.index + 1}`;
+    this.called = call.name;
+    this.input = '';
     this.begin('call', { type: 'tool_use', id, name: call.name, input: {}, caller: { type: 'direct' } });
   }
 
   args(text: string): void {
+    this.input += text;
     this.delta('input_json_delta', 'partial_json', text);
   }
 
   callEnd(): void {
-    this.close();
+    if (parseArgs(this.input) === null) this.broken = this.called;
+    else this.close();
   }
 
+  /** The limit may cut a call off: the stop reason tells. @throws AppError for one that is broken otherwise */
   finish(reason: FinishReason, stopSequence: string | null): void {
+    if (this.broken !== null && reason !== 'length' && reason !== 'context_full') throw badArguments(this.broken);
     this.reason = reason;
     this.stopSequence = stopSequence;
   }
@@ -109,6 +121,8 @@ export class MessageStreamWriter implements ReplySink, StreamWriter {
   }
 
   private begin(kind: Open, block: Json): void {
+    // What goes on behind a call was not cut off in it.
+    if (this.broken !== null) throw badArguments(this.broken);
     if (!this.isStarted) this.startMessage();
     this.close();
     this.open = kind;

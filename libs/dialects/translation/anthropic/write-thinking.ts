@@ -1,7 +1,7 @@
 import type { Dropped } from '../fields.js';
 import type { ClaudeProfile } from '../model-profile.js';
 import type { ChatRequest, Effort, Json } from '../request-model.js';
-import { budgetOf, effortOf } from '../reasoning.js';
+import { budgetOf, effortOf, listLowered } from '../reasoning.js';
 
 /** The least budget Anthropic takes. */
 const MIN_BUDGET = 1024;
@@ -31,7 +31,10 @@ export function writeThinking(
   const display = reasoning.isShown === null ? {} : { display: reasoning.isShown ? 'summarized' : 'omitted' };
   if (profile.thinking === 'adaptive') {
     body.thinking = { type: 'adaptive', ...display };
-    if (effort !== null) body.output_config = { effort: writeEffort(effort, profile) };
+    if (effort === null) return true;
+    const known = writeEffort(effort, profile);
+    listLowered(reasoning, known, dropped);
+    body.output_config = { effort: known };
     return true;
   }
   // The budget is part of `max_tokens`: leave half of them for the answer.
@@ -59,7 +62,7 @@ function isCallWithoutThinking(request: ChatRequest): boolean {
   );
 }
 
-function writeEffort(effort: Effort, profile: ClaudeProfile): string {
+function writeEffort(effort: Effort, profile: ClaudeProfile): Effort {
   if (effort === 'minimal') return 'low';
   return effort === 'xhigh' && !profile.takesExtraHighEffort ? 'high' : effort;
 }

@@ -1,5 +1,5 @@
 import { Fields, refuse, type Dropped } from '../fields.js';
-import { foreignId, media, sourceOfUrl, text } from '../media.js';
+import { foreignId, media, sourceOfUrl, text, typeOfUrl } from '../media.js';
 import { readSignature, type Signature } from '../signatures.js';
 import type {
   AnswerFormat,
@@ -48,7 +48,7 @@ export function readGenerateRequest(body: Json, dropped: Dropped): ChatRequest {
     topK: config.numberSetting('topK'),
     frequencyPenalty: config.numberSetting('frequencyPenalty'),
     presencePenalty: config.numberSetting('presencePenalty'),
-    seed: config.numberSetting('seed'),
+    seed: config.exactSetting('seed'),
     stop: readStop(config),
     user: null,
     openAiOnly: {},
@@ -113,6 +113,7 @@ function readToolChoice(fields: Fields): Setting<ToolChoice> | null {
   const known = { AUTO: 'auto', VALIDATED: 'auto', MODE_UNSPECIFIED: 'auto', ANY: 'required', NONE: 'none' } as const;
   if (!Object.hasOwn(known, mode))
     throw refuse(calling.place('mode'), `"${calling.place('mode')}" must be AUTO, ANY, NONE or VALIDATED.`);
+  if (mode === 'VALIDATED') calling.dropped.add(calling.place('mode'));
   const value = {
     mode: known[mode as keyof typeof known],
     allowed: allowed === null || allowed.length === 0 ? null : allowed,
@@ -272,11 +273,13 @@ function readContentPart(part: Fields): (TextPart | MediaPart)[] {
   if (file !== null) {
     const uri = file.requiredString('fileUri');
     const at = file.place('fileUri');
-    const mediaType = file.string('mimeType')?.toLowerCase() ?? null;
+    const mediaType = file.string('mimeType')?.toLowerCase() ?? typeOfUrl(uri);
     const isStored = !/^https?:/i.test(uri) || /\/\/generativelanguage\.googleapis\.com\//i.test(uri);
     if (isStored) throw foreignId(at);
+    if (mediaType === null)
+      throw refuse(file.place('mimeType'), `"${file.place('mimeType')}" is missing: this model must be told what it is.`);
     const source = sourceOfUrl(uri, at, mediaType);
-    return [media(kindOf(mediaType ?? 'image/*'), source, at, { name: file.string('displayName') })];
+    return [media(kindOf(mediaType), source, at, { name: file.string('displayName') })];
   }
   throw refuse(part.at, `"${part.at}" holds nothing that can be sent to this model.`);
 }

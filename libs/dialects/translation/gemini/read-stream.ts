@@ -18,7 +18,7 @@ export class GenerateStreamReader {
 
   readonly event = (data: string): void => {
     if (this.isOver) return;
-    const chunk = parseAnswer(data);
+    const chunk = parseAnswer(data, data.includes('"functionCall"'));
     if (isErrorRoot(chunk)) {
       this.isOver = true;
       this.hasFailed = true;

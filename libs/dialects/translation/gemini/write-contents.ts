@@ -9,12 +9,15 @@ const UNSIGNED = 'skip_thought_signature_validator';
 
 /** The turns as `contents`. @throws AppError `invalid_request` for what they cannot carry */
 export function writeContents(turns: readonly Turn[], profile: GeminiProfile, dropped: Dropped): Json[] {
-  const names = namesOfCalls(turns);
+  const names = new Map<string, string>();
   const contents: Json[] = [];
   for (const turn of turns) {
     if (turn.role === 'system') continue;
     if (turn.role === 'user') appendUser(contents, turn.parts, names, profile, dropped);
-    else append(contents, 'model', new ModelParts(profile, dropped).write(turn.parts));
+    else {
+      addCalls(names, turn.parts);
+      append(contents, 'model', new ModelParts(profile, dropped).write(turn.parts));
+    }
   }
   if (contents.length === 0) throw refuse('messages', 'There must be at least one user or assistant message.');
   return contents;
@@ -29,13 +32,20 @@ function append(contents: Json[], role: string, parts: Json[]): void {
   else contents.push({ role, parts });
 }
 
-/** A result here names its function; in other dialects only the call does. */
-function namesOfCalls(turns: readonly Turn[]): ReadonlyMap<string, string> {
-  const names = new Map<string, string>();
-  for (const turn of turns)
-    if (turn.role === 'assistant')
-      for (const part of turn.parts) if (part.kind === 'call') names.set(part.id, part.name);
-  return names;
+/** A result here names its function; in other dialects only the call does. An id that comes again is the later call's. */
+function addCalls(names: Map<string, string>, parts: readonly AssistantPart[]): void {
+  for (const part of parts) {
+    if (part.kind !== 'call') continue;
+    names.delete(part.id);
+    names.set(part.id, part.name);
+  }
+}
+
+/** Where ids are not sent, a result answers the call in its place. */
+function inOrderOfCalls(results: ResultPart[], names: ReadonlyMap<string, string>): ResultPart[] {
+  if (results.length < 2) return results;
+  const ids = [...names.keys()];
+  return results.toSorted((a, b) => ids.indexOf(a.callId) - ids.indexOf(b.callId));
 }
 
 function appendUser(
@@ -45,7 +55,7 @@ function appendUser(
   profile: GeminiProfile,
   dropped: Dropped,
 ): void {
-  const results: Json[] = [];
+  const results: ResultPart[] = [];
   const rest: Json[] = [];
   for (const part of parts) {
     if (part.cache !== null) dropped.add('cache_control');
@@ -53,11 +63,16 @@ function appendUser(
       rest.push(writePart(part));
       continue;
     }
-    results.push(writeResult(part, names, profile));
+    results.push(part);
     const pictures = part.parts.filter((inner) => inner.kind !== 'text');
     if (pictures.length > 0) rest.push({ text: `[attachments of ${part.callId}]` }, ...pictures.map(writePart));
   }
-  append(contents, 'user', results);
+  const ordered = profile.checksSignatures ? results : inOrderOfCalls(results, names);
+  append(
+    contents,
+    'user',
+    ordered.map((part) => writeResult(part, names, profile)),
+  );
   append(contents, 'user', rest);
 }
 

@@ -1,6 +1,6 @@
 import { isObject, refuse, type Dropped } from '../fields.js';
 import { geminiProfile, type GeminiProfile } from '../model-profile.js';
-import { budgetOf, effortOf } from '../reasoning.js';
+import { budgetOf, effortOf, listLowered } from '../reasoning.js';
 import { dropOpenAiOnly } from '../openai-chat/shared-fields.js';
 import type { ChatRequest, Effort, Json, Tool } from '../request-model.js';
 import { capped, offered, type TargetModel } from '../target.js';
@@ -99,6 +99,7 @@ function writeThinking(config: Json, request: ChatRequest, profile: GeminiProfil
   }
   const shown = effort === 'none' || reasoning.isShown === false ? {} : { includeThoughts: true };
   if (profile.thinking === 'level') {
+    listLowered(reasoning, 'high', dropped);
     config.thinkingConfig = { ...(effort === null ? {} : { thinkingLevel: LEVELS[effort] }), ...shown };
     return;
   }

@@ -42,7 +42,7 @@ export function readChatRequest(body: Json, dropped: Dropped): ChatRequest {
     topK: fields.numberSetting('top_k'), // not OpenAI's; vLLM and others take it
     frequencyPenalty: fields.numberSetting('frequency_penalty'),
     presencePenalty: fields.numberSetting('presence_penalty'),
-    seed: fields.numberSetting('seed'),
+    seed: fields.exactSetting('seed'),
     stop: readStop(fields),
     user: stringSetting(fields, 'user'),
     openAiOnly: readOpenAiOnly(fields),
@@ -260,9 +260,13 @@ function readTools(fields: Fields): Tool[] {
   const tools: Tool[] = [];
   for (const tool of fields.objects('tools')) {
     const type = tool.requiredString('type');
-    if (type === 'function') tools.push(readFunction(Fields.of(tool.raw(type), tool.place(type), tool.dropped), tool));
-    else if (type === 'custom') tools.push(readCustom(Fields.of(tool.raw(type), tool.place(type), tool.dropped)));
-    else tool.dropped.add(`tools[].${type}`);
+    if (type !== 'function' && type !== 'custom') {
+      tool.dropped.add(`tools[].${type}`);
+      continue;
+    }
+    const inner = Fields.of(tool.raw(type), tool.place(type), tool.dropped);
+    tools.push(type === 'function' ? readFunction(inner, tool) : readCustom(inner));
+    tool.rest();
   }
   return tools;
 }
@@ -282,7 +286,7 @@ function readFunction(fields: Fields, tool: Fields): Tool {
 }
 
 function readCustom(fields: Fields): Tool {
-  return {
+  const read: Tool = {
     name: fields.requiredString('name'),
     description: fields.string('description'),
     schema: null,
@@ -291,6 +295,8 @@ function readCustom(fields: Fields): Tool {
     cache: null,
     at: fields.at,
   };
+  fields.rest();
+  return read;
 }
 
 /** The older `functions`, still sent by old frameworks: the same thing without the wrapper. */
@@ -347,7 +353,7 @@ function readFormat(fields: Fields): Setting<AnswerFormat> | null {
   if (type !== 'json_schema') return null;
   const schema = format.object('json_schema');
   if (schema === null) throw refuse(`${at}.json_schema`, `"${at}.json_schema" is missing.`);
-  return { value: readSchema(schema), at };
+  return { value: readSchema(schema), at: schema.at };
 }
 
 export function readSchema(fields: Fields): AnswerFormat {

@@ -15,8 +15,8 @@ import type {
 } from '../request-model.js';
 import { writeSignature } from '../signatures.js';
 import { capped, offered, onlyTool, type TargetModel } from '../target.js';
-import { effortOf } from '../reasoning.js';
-import { withProperties } from './shared-fields.js';
+import { effortOf, listLowered } from '../reasoning.js';
+import { fileName, withProperties } from './shared-fields.js';
 
 /**
  * The request as chat completions. A caller of OpenAI's other dialect knows what its model takes; what other callers say is
@@ -114,13 +114,7 @@ function writePart(part: TextPart | MediaPart): Json {
   if (source.kind === 'url')
     throw refuse(part.at, `"${part.at}" must be sent as data: this model takes no addresses of files.`);
   const file = source.kind === 'id' ? { file_id: source.id } : { file_data: dataUrl(source) };
-  return { type: 'file', file: { ...file, ...nameOf(part) } };
-}
-
-/** OpenAI wants a name beside a file's data. */
-function nameOf(part: MediaPart): Json {
-  if (part.name !== null) return { filename: part.name };
-  return part.source.kind === 'data' ? { filename: 'document.pdf' } : {};
+  return { type: 'file', file: { ...file, ...fileName(part) } };
 }
 
 function writeAssistant(parts: readonly AssistantPart[], dropped: Dropped): Json | null {
@@ -205,8 +199,10 @@ function writeEffort(body: Json, request: ChatRequest, profile: OpenAiProfile, d
     if (effort !== null) body.reasoning_effort = effort;
     // Chat has no switch for showing it.
     if (reasoning.isShown !== null) dropped.add(`${reasoning.at}.summary`);
-  } else if (effort !== null && profile.isReasoning) body.reasoning_effort = profile.nearest(effort);
-  else dropped.add(reasoning.at);
+  } else if (effort !== null && profile.isReasoning) {
+    body.reasoning_effort = profile.nearest(effort);
+    listLowered(reasoning, profile.nearest(effort), dropped);
+  } else dropped.add(reasoning.at);
 }
 
 function writeSettings(body: Json, request: ChatRequest, target: TargetModel, dropped: Dropped): void {

@@ -1,8 +1,8 @@
 import { isObject, refuse, type Dropped } from '../fields.js';
 import { dataUrl } from '../media.js';
 import { openAiProfile, type OpenAiProfile } from '../model-profile.js';
-import { withProperties } from '../openai-chat/shared-fields.js';
-import { effortOf } from '../reasoning.js';
+import { fileName, withProperties } from '../openai-chat/shared-fields.js';
+import { effortOf, listLowered } from '../reasoning.js';
 import type { AssistantPart, ChatRequest, Json, MediaPart, TextPart, Tool, Turn, UserPart } from '../request-model.js';
 import { capped, offered, onlyTool, type TargetModel } from '../target.js';
 
@@ -87,9 +87,8 @@ function writePart(part: TextPart | MediaPart): Json {
         : { image_url: source.kind === 'url' ? source.url : dataUrl(source) };
     return { type: 'input_image', detail: part.detail ?? 'auto', ...image };
   }
-  const name = part.name === null ? {} : { filename: part.name };
-  if (source.kind === 'data')
-    return { type: 'input_file', filename: 'document.pdf', ...name, file_data: dataUrl(source) };
+  const name = fileName(part);
+  if (source.kind === 'data') return { type: 'input_file', ...name, file_data: dataUrl(source) };
   return source.kind === 'url'
     ? { type: 'input_file', file_url: source.url }
     : { type: 'input_file', file_id: source.id };
@@ -185,6 +184,7 @@ function writeReasoningSetting(body: Json, request: ChatRequest, profile: OpenAi
   if (!isKin && !profile.isReasoning) return dropped.add(request.reasoning.at);
   const wish = effortOf(request.reasoning);
   const effort = wish === null || isKin ? wish : profile.nearest(wish);
+  if (effort !== null) listLowered(request.reasoning, effort, dropped);
   const summary = request.reasoning.isShown === true ? { summary: 'auto' } : {};
   body.reasoning = { ...(effort === null ? {} : { effort }), ...summary };
   // What is not stored must come back whole.
