@@ -153,6 +153,11 @@ const GENERATE: [string, object, string][] = [
   ],
 ];
 
+
+const inline = (mimeType: string): object =>
+  generate({ contents: [{ parts: [{ inlineData: { mimeType, data: 'AAAA' } }] }] });
+const file = (fileData: object): object => generate({ contents: [{ parts: [{ fileData }] }] });
+
 const RESPONSES: [string, object, string][] = [
   ['no input', { model: 'm' }, 'input'],
   ['input of a wrong type', response({ input: 5 }), 'input'],
@@ -231,6 +236,25 @@ describe('LLM-7: what a target cannot carry is refused by name', () => {
     ],
   ] as const)('%s', (_name, target, body, param) => {
     expect(faultOf(() => translation('openai/chat', target, { body }))).toEqual({ code: 'invalid_request', param });
+  });
+});
+
+describe('LLM-7: files of a Gemini caller are never sent as what they are not', () => {
+  it.each(['video/mp4', 'application/zip', 'text/csv', 'text/plain'])('%s', (mimeType) => {
+    for (const target of ['openai/chat', 'openai/responses'] as const)
+      expect(faultOf(() => translation('gemini/generate', target, { body: inline(mimeType) })).param).toBe(
+        'contents[0].parts[0].inlineData',
+      );
+  });
+
+  it('an address without a media type, and a video', () => {
+    const fileUri = 'https://www.youtube.com/watch?v=x';
+    for (const target of others('gemini/generate')) {
+      const param = (body: object): string | null =>
+        faultOf(() => translation('gemini/generate', target, { body })).param;
+      expect(param(file({ fileUri }))).toBe('contents[0].parts[0].fileData.mimeType');
+      expect(param(file({ fileUri, mimeType: 'video/mp4' }))).toBe('contents[0].parts[0].fileData.fileUri');
+    }
   });
 });
 

@@ -266,6 +266,35 @@ describe('LLM-8: a stream that breaks', () => {
   });
 });
 
+describe('LLM-7: arguments that are no JSON object', () => {
+  const call = (args: string): Json => chunk({ tool_calls: [{ index: 0, id: 'a', function: { name: 'f', arguments: args } }] });
+  const run = (chunks: unknown[]): { types: unknown[]; failure: string | undefined } => {
+    const stream = translation('anthropic/messages', 'openai/chat').stream();
+    const out = stream.push(encode('openai/chat', chunks))!;
+    const types = decode(Buffer.concat([out, stream.end()])).map((event) => (event as Json).type);
+    return { types, failure: stream.failure?.code };
+  };
+
+  it.each(['{"path":"/tmp/x', '[1]', '"x"', '5'])('%s: an Anthropic caller gets an error in the open block', (args) => {
+    const { types, failure } = run([call(args), chunk({}, 'tool_calls'), '[DONE]']);
+    expect(types).toEqual(['message_start', 'content_block_start', 'content_block_delta', 'error']);
+    expect(failure).toBe('upstream_bad_output');
+  });
+
+  it('before another call begins', () => {
+    const next = chunk({ tool_calls: [{ index: 1, id: 'b', function: { name: 'g', arguments: '{}' } }] });
+    const { types } = run([call('{"a'), next, chunk({}, 'tool_calls'), '[DONE]']);
+    expect(types.filter((type) => type === 'content_block_start')).toHaveLength(1);
+    expect(types.at(-1)).toBe('error');
+  });
+
+  it('a call that the limit cut off ends as the stop reason says', () => {
+    const { types, failure } = run([call('{"a'), chunk({}, 'length'), '[DONE]']);
+    expect(types.slice(-3)).toEqual(['content_block_stop', 'message_delta', 'message_stop']);
+    expect(failure).toBeUndefined();
+  });
+});
+
 describe('LLM-7: recordings of the providers', () => {
   const recorded: [SurfaceName, keyof typeof recordings][] = [
     ['openai/chat', 'chatStream'],
@@ -288,6 +317,16 @@ describe('LLM-7: recordings of the providers', () => {
 });
 
 describe('EventSplitter', () => {
+  it('skips a byte order mark, also one that is cut', () => {
+    const bytes = Buffer.from('\ufeffdata: 1\n\ndata: \ufeff2\n\n');
+    for (const at of [0, 1, 2, 3, 9]) {
+      const seen: string[] = [];
+      const splitter = new EventSplitter((text) => seen.push(text));
+      for (const piece of [bytes.subarray(0, at), bytes.subarray(at)]) splitter.push(piece);
+      expect(seen).toEqual(['1', '\ufeff2']);
+    }
+  });
+
   it('takes CRLF, several data lines, comments and a last event without its blank line', () => {
     const seen: string[] = [];
     const splitter = new EventSplitter((text) => seen.push(text));
