@@ -47,6 +47,7 @@ describe('LLM-7: what a target is not told is listed', () => {
     ['openai/responses', 'gpt-5.5', 'xhigh', []],
     ['gemini/generate', 'gemini-3-pro', 'max', ['output_config.effort:lowered']],
     ['gemini/generate', 'gemini-3-pro', 'high', []],
+    ['gemini/generate', 'gemini-2.5-pro', 'max', ['output_config.effort:lowered']],
   ] as const)('%s: %s takes effort %s for less', (target, model, effort, dropped) => {
     const body = { model: 'm', max_tokens: 9, messages: [user], output_config: { effort } };
     expect(translation('anthropic/messages', target, { body, model }).dropped).toEqual(dropped);

@@ -37,17 +37,17 @@ export function foreignId(at: string): Error {
   return refuse(at, `"${at}" names an uploaded file, which this model cannot read: send its content.`);
 }
 
-const EXTENSIONS: Readonly<Record<string, string>> = {
-  png: 'image/png',
-  jpg: 'image/jpeg',
-  jpeg: 'image/jpeg',
-  gif: 'image/gif',
-  webp: 'image/webp',
-  pdf: 'application/pdf',
-};
+const EXTENSIONS: ReadonlyMap<string, string> = new Map([
+  ['png', 'image/png'],
+  ['jpg', 'image/jpeg'],
+  ['jpeg', 'image/jpeg'],
+  ['gif', 'image/gif'],
+  ['webp', 'image/webp'],
+  ['pdf', 'application/pdf'],
+]);
 
 /** The media type an address's extension tells, or `null`. */
 export function typeOfUrl(url: string): string | null {
   const path = url.split(/[?#]/, 1)[0] as string;
-  return EXTENSIONS[path.slice(path.lastIndexOf('.') + 1).toLowerCase()] ?? null;
+  return EXTENSIONS.get(path.slice(path.lastIndexOf('.') + 1).toLowerCase()) ?? null;
 }

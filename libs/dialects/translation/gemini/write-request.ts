@@ -79,6 +79,9 @@ function writeSettings(config: Json, request: ChatRequest, target: TargetModel, 
   if (format.kind === 'schema') config.responseJsonSchema = format.schema;
 }
 
+/** The most every thinking model of 2.5 takes. */
+const MOST_BUDGET = 24_576;
+
 const LEVELS: Readonly<Record<Effort, string>> = {
   none: 'MINIMAL',
   minimal: 'MINIMAL',
@@ -104,5 +107,6 @@ function writeThinking(config: Json, request: ChatRequest, profile: GeminiProfil
     return;
   }
   const budget = budgetOf(reasoning);
-  config.thinkingConfig = { ...(budget === null ? {} : { thinkingBudget: Math.min(budget, 24_576) }), ...shown };
+  if (budget !== null && budget > MOST_BUDGET) dropped.add(`${reasoning.at}:lowered`);
+  config.thinkingConfig = { ...(budget === null ? {} : { thinkingBudget: Math.min(budget, MOST_BUDGET) }), ...shown };
 }
