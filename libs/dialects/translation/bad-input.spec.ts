@@ -153,7 +153,6 @@ const GENERATE: [string, object, string][] = [
   ],
 ];
 
-
 const inline = (mimeType: string): object =>
   generate({ contents: [{ parts: [{ inlineData: { mimeType, data: 'AAAA' } }] }] });
 const file = (fileData: object): object => generate({ contents: [{ parts: [{ fileData }] }] });

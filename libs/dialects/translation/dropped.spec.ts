@@ -36,9 +36,7 @@ describe('LLM-7: what a target is not told is listed', () => {
       tools: [{ functionDeclarations: [{ name: 'f' }] }],
       toolConfig: { functionCallingConfig: { mode: 'VALIDATED' } },
     };
-    expect(translation('gemini/generate', target, { body }).dropped).toEqual([
-      'toolConfig.functionCallingConfig.mode',
-    ]);
+    expect(translation('gemini/generate', target, { body }).dropped).toEqual(['toolConfig.functionCallingConfig.mode']);
   });
 
   it.each([

@@ -267,7 +267,8 @@ describe('LLM-8: a stream that breaks', () => {
 });
 
 describe('LLM-7: arguments that are no JSON object', () => {
-  const call = (args: string): Json => chunk({ tool_calls: [{ index: 0, id: 'a', function: { name: 'f', arguments: args } }] });
+  const call = (args: string): Json =>
+    chunk({ tool_calls: [{ index: 0, id: 'a', function: { name: 'f', arguments: args } }] });
   const run = (chunks: unknown[]): { types: unknown[]; failure: string | undefined } => {
     const stream = translation('anthropic/messages', 'openai/chat').stream();
     const out = stream.push(encode('openai/chat', chunks))!;

@@ -277,7 +277,10 @@ function readContentPart(part: Fields): (TextPart | MediaPart)[] {
     const isStored = !/^https?:/i.test(uri) || /\/\/generativelanguage\.googleapis\.com\//i.test(uri);
     if (isStored) throw foreignId(at);
     if (mediaType === null)
-      throw refuse(file.place('mimeType'), `"${file.place('mimeType')}" is missing: this model must be told what it is.`);
+      throw refuse(
+        file.place('mimeType'),
+        `"${file.place('mimeType')}" is missing: this model must be told what it is.`,
+      );
     const source = sourceOfUrl(uri, at, mediaType);
     return [media(kindOf(mediaType), source, at, { name: file.string('displayName') })];
   }
