@@ -14,8 +14,9 @@ export function refusalOf(run: RouteRun, nowMs: number): AppError {
     .flatMap((step) => step.targets)
     .filter((one, at, all) => all.findIndex(({ id }) => id === one.id) === at)
     .filter((one) => !run.attempts.some(({ target }) => target.id === one.id))
-    .map(({ id, state, ...one }) => {
-      if (run.context.canServe?.({ id, state, ...one }) === false) return `${id} cannot serve this call`;
+    .map((one) => {
+      const { id, state } = one;
+      if (run.context.canServe?.(one) === false) return `${id} cannot serve this call`;
       if (state.breaker === 'closed') return `${id} was not tried`;
       const restS = Math.max(1, Math.ceil((state.openUntilMs - nowMs) / 1000));
       return `${id} cools down${state.reason === null ? '' : ` (${state.reason})`}, for another ${restS} s`;

@@ -13,6 +13,9 @@ import type { UpstreamCall } from './upstream-call.js';
 /** Formats whose streams are chunks without a frame around them: what another target sends can go on where one broke off. */
 const CONTINUABLE: ReadonlySet<string | null> = new Set(['chat', 'completions', 'stream_generate']);
 
+/** Calls of tools are counted from 0 by each target: those of two could not be told apart. */
+const TOOL_CALL = /"(tool_calls|function_call|functionCall)"\s*:\s*(\[\s*)?\{/;
+
 /** The caller's side of a routed call: what has been written to it, and a copy for the archive. */
 export class CallerAnswer {
   readonly #exchange: Exchange;
@@ -20,6 +23,7 @@ export class CallerAnswer {
   readonly #capture: AnswerCapture | null;
   /** Whose status line the caller has got. */
   #opener: UpstreamCall | null = null;
+  #hasToolCalls = false;
 
   constructor(exchange: Exchange, plane: DataPlane) {
     this.#exchange = exchange;
@@ -31,17 +35,25 @@ export class CallerAnswer {
     return this.#exchange.response.headersSent;
   }
 
-  /** Whether another target may take the call: as long as nothing was written, or what was are events without a frame. */
+  /** Whether another target may take the call: as long as nothing was written, or what was are text without a frame. */
   get mayMove(): boolean {
     if (!this.hasBegun) return true;
+    if (this.#hasToolCalls) return false;
     const isEvents = this.#opener?.mode === 'events' && mediaType(this.#opener.headers).startsWith('text/event-stream');
     return isEvents && CONTINUABLE.has(this.#exchange.operation);
+  }
+
+  /** Whether its chain lets another target go on with a stream. */
+  get #mayFollow(): boolean {
+    const actions = this.#exchange.run?.plan.actions;
+    return actions?.late_cut === 'next' || actions?.late_stall === 'next';
   }
 
   /** Part of a stream; the status line goes with the first of it. @returns false when the caller does not keep up */
   write(call: UpstreamCall, bytes: Buffer): boolean {
     this.#open(call);
     this.#capture?.push(bytes);
+    if (this.#mayFollow) this.#hasToolCalls ||= TOOL_CALL.test(bytes.toString('latin1'));
     return this.#exchange.response.write(bytes);
   }
 

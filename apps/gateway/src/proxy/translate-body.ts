@@ -11,8 +11,22 @@ export interface TranslatedBody {
 }
 
 /** The Gemini caller did not ask for events: it reads a stream as a JSON array. */
-function wantsJsonArray({ operation, query }: Pick<Exchange, 'operation' | 'query'>): boolean {
+export function wantsJsonArray({ operation, query }: Pick<Exchange, 'operation' | 'query'>): boolean {
   return operation === 'stream_generate' && !/(^|&)alt=sse(&|$)/.test(query);
+}
+
+/** Others ignore `stream`. */
+const STREAMED: ReadonlySet<string | null> = new Set([
+  'chat',
+  'completions',
+  'responses',
+  'messages',
+  'stream_generate',
+]);
+
+/** The caller reads server-sent events. */
+export function wantsEvents(exchange: Exchange): boolean {
+  return exchange.stream && STREAMED.has(exchange.operation) && !wantsJsonArray(exchange);
 }
 
 /** Content type of a translated stream. */

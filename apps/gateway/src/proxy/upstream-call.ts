@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
-import { errorIn, withoutUsageChunk, type TranslatedStream } from '#libs/dialects/index.js';
+import { errorIn, withoutUsageChunk, type TokenUsage, type TranslatedStream } from '#libs/dialects/index.js';
 import { AppError } from '#libs/platform/errors.js';
 import {
   classifyAnswer,
@@ -9,9 +9,11 @@ import {
   retryAfterMs,
   type Failure,
 } from '#libs/routing/index.js';
+import { HELD_LIMIT_BYTES, TRANSLATED_LIMIT_BYTES, WHOLE_LIMIT_BYTES } from './answer-limits.js';
+import { beginsArray, HIDDEN_STATUS, isAnswer, isJson } from './answer-fitness.js';
 import { errorEnding, type AbortReason, type Ending, type FailedAnswer } from './ending.js';
 import type { Exchange } from './exchange.js';
-import { beginsContent, beginsWithError } from './first-content.js';
+import { beginningOf } from './first-content.js';
 import type { OutgrowthWatch } from './outgrowth.js';
 import { isReadable, looksLikeJson, mediaType } from './readable-answer.js';
 import { answerHeaders, type OutgoingHeaders } from './response-headers.js';
@@ -19,17 +21,10 @@ import type { RoutedCall } from './routed-call.js';
 import { scrub } from './scrub.js';
 import { SseBlocks } from './sse-blocks.js';
 import { EndsOfStream } from './stream-ends.js';
-import { streamTypeFor } from './translate-body.js';
+import { streamTypeFor, wantsEvents, wantsJsonArray } from './translate-body.js';
 import type { UpstreamAttempt } from './upstream-attempt.js';
 import { classOfFailure, errorOfAbort, upstreamError } from './upstream-error.js';
 import { watchGrowth } from './watch-growth.js';
-
-/** Answers up to this size are sent in one piece, so that one which breaks off can still become a proper error. */
-const WHOLE_LIMIT_BYTES = 1024 * 1024;
-/** An answer that is translated, or follows half a stream, must be held as a whole. */
-const TRANSLATED_LIMIT_BYTES = 16 * 1024 * 1024;
-/** Events that open a stream without content; beyond this they are passed on as they come. */
-const HELD_LIMIT_BYTES = 64 * 1024;
 
 /** How the answer is passed on. `whole`: collected, then sent. `events`: whole SSE events. `raw`: bytes as they come. */
 type Mode = 'whole' | 'events' | 'raw';
@@ -171,7 +166,8 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     attempt.upstreamStatus = status;
     this.#upstreamHeaders = headers;
     const isEvents = mediaType(headers).startsWith('text/event-stream');
-    if (!isReadable(status, headers, isEvents) || (isEvents && status >= 400 && this.#mayMove)) {
+    const isUnasked = isEvents && (status < 300 ? !exchange.stream : this.#mayMove);
+    if (!isReadable(status, headers, isEvents) || isUnasked) {
       this.#abortReason = 'upstream_invalid';
       controller.abort(new Error('upstream_invalid'));
       return;
@@ -191,7 +187,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
         this.#stream = attempt.translation.stream();
         this.#headers['content-type'] = streamTypeFor(exchange);
       }
-    } else if (exchange.stream && status < 300 && dialect.name === 'gemini' && !this.#mustBeWhole) {
+    } else if (status < 300 && wantsJsonArray(exchange) && !this.#mustBeWhole) {
       this.#mode = 'raw'; // Gemini streams a JSON array unless asked for SSE
     }
     if (this.#mode !== 'whole' && attempt.growth !== null) {
@@ -214,7 +210,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     if (this.#mode === 'events') {
       const block = (this.#blocks as SseBlocks).push(chunk);
       if (block !== null) this.#takeEvents(block);
-    } else if (this.#mode === 'raw' && (this.#hasContent || !this.#mayMove || !beginsWithError(chunk))) {
+    } else if (this.#mode === 'raw' && (this.#hasContent || !this.#mayMove || beginsArray(chunk))) {
       this.#sendRaw(chunk);
     } else {
       this.#mode = 'whole';
@@ -257,7 +253,9 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
 
   /** Whether content has begun; until then what came is held. */
   #opens(block: Buffer): boolean {
-    if (!beginsContent(this.attempt.way.operation, block) && this.#partsBytes + block.length <= HELD_LIMIT_BYTES) {
+    const beginning = beginningOf(this.attempt.way.operation, block);
+    if (beginning === 'junk') throw new AppError('upstream_invalid');
+    if (beginning === 'nothing' && this.#partsBytes + block.length <= HELD_LIMIT_BYTES) {
       this.#hold(block);
       return false;
     }
@@ -308,7 +306,8 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   /** The answer is too large to be held: its bytes go out as they come, unless they must be translated as a whole. */
   #becomeRaw(): void {
     if (this.#mustBeWhole && this.#partsBytes < TRANSLATED_LIMIT_BYTES) return;
-    if (this.#mustBeWhole || !looksLikeJson(this.#parts[0] as Buffer)) throw new AppError('upstream_invalid');
+    if (this.#mustBeWhole || wantsEvents(this.#exchange) || !looksLikeJson(this.#parts[0] as Buffer))
+      throw new AppError('upstream_invalid');
     this.#mode = 'raw';
     for (const part of this.#takeHeld()) this.#sendRaw(part);
   }
@@ -316,19 +315,15 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   #endWhole(): void {
     const status = this.attempt.upstreamStatus as number;
     const received = this.#parts.length === 1 ? (this.#parts[0] as Buffer) : Buffer.concat(this.#parts);
-    if (status !== 204 && !looksLikeJson(received)) return this.#fail(new AppError('upstream_invalid'));
+    if (!looksLikeJson(received)) return this.#fail(new AppError('upstream_invalid'));
     if (status >= 400) return this.#endRefused(status, received);
     const { dialect, operation } = this.attempt.way;
-    const usage = status < 300 ? this.attempt.withTier(dialect.usageOfBody(operation, received)) : null;
+    const usage = this.attempt.withTier(dialect.usageOfBody(operation, received));
     const hidden = this.#mayMove ? classifyHiddenError(dialect.name, received) : null;
-    if (hidden !== null) {
-      const body = scrub(received, this.attempt.credentials);
-      const ending = { kind: 'answer', status, headers: this.#headers, body } as const;
-      return this.#failed({ failure: this.#failure(hidden, received), usage, isWhole: true, ending });
-    }
+    if (hidden !== null) return this.#endRefused(HIDDEN_STATUS, received, hidden, usage);
     let body: Buffer;
     try {
-      body = scrub(this.#callersAnswer(received), this.attempt.credentials);
+      body = scrub(this.#callersAnswer(received, usage !== null), this.attempt.credentials);
     } catch (error) {
       return this.#fail(this.#known(error), usage, true);
     }
@@ -336,19 +331,29 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     this.#call.answered(this, { status, headers: this.#headers, body, usage, received });
   }
 
-  #callersAnswer(received: Buffer): Buffer {
-    if (this.#call.answer.hasBegun) throw new AppError('upstream_invalid'); // a stream is what was asked for
-    return this.attempt.translation?.answer(received) ?? received;
+  /** What nobody else can give is only looked at where it lacks its usage. */
+  #callersAnswer(received: Buffer, hasUsage: boolean): Buffer {
+    const { translation, way } = this.attempt;
+    if (wantsEvents(this.#exchange)) throw new AppError('upstream_invalid'); // its reader would see an empty stream
+    if (translation !== null) return translation.answer(received);
+    const isFit = this.#mayMove ? isAnswer(way.operation, received) : hasUsage || isJson(received);
+    if (!isFit) throw new AppError('upstream_invalid');
+    return received;
   }
 
   /** The provider says no: in its own words, or in those of the caller's dialect. */
-  #endRefused(status: number, received: Buffer): void {
-    const { way, translation } = this.attempt;
-    const failure = this.#failure(classifyAnswer(way.dialect.name, status, received), received);
+  #endRefused(
+    status: number,
+    received: Buffer,
+    failedAs = classifyAnswer(this.attempt.way.dialect.name, status, received),
+    usage: TokenUsage | null = null,
+  ): void {
+    const { translation } = this.attempt;
+    const failure = this.#failure(failedAs, received);
     const said = translation?.error(status, received) ?? { status, body: received };
     const body = scrub(said.body, this.attempt.credentials);
     const ending = { kind: 'answer', status: said.status, headers: this.#headers, body } as const;
-    this.#failed({ failure, usage: null, isWhole: true, ending });
+    this.#failed({ failure, usage, isWhole: true, ending });
   }
 
   #failure(failureClass: Failure['class'], body: Buffer | null = null): Failure {
