@@ -10,8 +10,10 @@ import { newId } from '#libs/platform/ids.js';
 import type {
   AuditedChange,
   AuditOrigin,
+  DocumentChange,
   RegistryDocument,
   RegistryFeed,
+  RegistryLook,
   RegistryWriter,
 } from '#libs/registry/index.js';
 import { auditChain, chainBody, fileChainId, uniqueChainName, type ChainBody } from './chain-document.js';
@@ -64,33 +66,33 @@ export class ChainAdmin {
     if (this.feed.current().count('chain') >= MAX_CHAINS) {
       throw new AppError('conflict', { text: `There are ${MAX_CHAINS} chains already.` });
     }
-    const { name: _name, ...body } = this.checked(orgId, name, written);
     const uniqueName = uniqueChainName(name);
-    if (this.neighbours.fileChains().some((chain) => uniqueChainName(chain.name) === uniqueName)) {
-      throw new AppError('conflict', { text: 'The configuration file declares a chain of that name.', param: 'name' });
-    }
-    const taken = this.documents(orgId).some((document) => uniqueChainName(document.name) === uniqueName);
-    if (taken) throw new AppError('conflict', { text: 'There is a chain of that name already.', param: 'name' });
     const ref = { orgId, kind: 'chain', id: newId('chain') } as const;
-    const document = await this.writer.create(
-      ref,
-      { name, uniqueName, body: { ...body } },
-      audited('chain.create', origin),
-    );
-    return viewOf(document, this.surroundings(document.orgId));
+    return this.change(orgId, (documents) => {
+      const { name: _name, ...body } = this.checked(documents, name, written);
+      if (this.neighbours.fileChains().some((chain) => uniqueChainName(chain.name) === uniqueName)) {
+        const text = 'The configuration file declares a chain of that name.';
+        throw new AppError('conflict', { text, param: 'name' });
+      }
+      if (documents.some((document) => uniqueChainName(document.name) === uniqueName)) {
+        throw new AppError('conflict', { text: 'There is a chain of that name already.', param: 'name' });
+      }
+      const content = { name, uniqueName, body: { ...body } };
+      return { op: 'create', ref, content, audit: audited('chain.create', origin) };
+    });
   }
 
   /** By name. A document that a chain of the file hides is not shown. */
   list(orgId: string, limit: number, cursor: string | undefined): Page<ChainView> {
-    const page = pageByName(this.entries(orgId), limit, cursor);
-    const around = this.surroundings(orgId);
+    const page = pageByName(this.entries(this.documents(orgId)), limit, cursor);
+    const around = this.surroundings(this.documents(orgId));
     return { items: page.items.map((one) => viewOf(one, around)), nextCursor: page.nextCursor };
   }
 
   get(orgId: string, id: string): ChainView {
-    const found = this.entries(orgId).find((one) => isNamed(one, id));
+    const found = this.entries(this.documents(orgId)).find((one) => isNamed(one, id));
     if (found === undefined) throw noSuch();
-    return viewOf(found, this.surroundings(orgId));
+    return viewOf(found, this.surroundings(this.documents(orgId)));
   }
 
   /**
@@ -98,59 +100,71 @@ export class ChainAdmin {
    * to it. @throws AppError as `create`, and `file_owned`, `not_found`
    */
   async update(ref: ChainRef, written: WrittenParts, isPartial: boolean, origin: AuditOrigin): Promise<ChainView> {
-    const found = this.changeable(ref);
-    const { name, ...parts } = written;
-    if (name !== undefined && name !== found.name) {
-      const message = 'cannot be changed: make a new chain and delete this one';
-      throw new AppError('invalid_request', { text: `The name ${message}.`, faults: [{ path: 'name', message }] });
-    }
-    const document = await this.writer.update(
-      { orgId: ref.orgId, kind: 'chain', id: found.id },
-      ref.expectedVersion,
-      (current) => {
-        const whole = isPartial ? patched(writeChain(chainBody(current)), parts) : parts;
-        const { name: _name, ...body } = this.checked(ref.orgId, current.name, whole);
-        return { name: current.name, body: { ...body } };
-      },
-      audited('chain.update', origin),
-    );
-    return viewOf(document, this.surroundings(document.orgId));
+    return this.change(ref.orgId, (documents) => {
+      const found = this.changeable(documents, ref);
+      const { name, ...parts } = written;
+      if (name !== undefined && name !== found.name) {
+        const message = 'cannot be changed: make a new chain and delete this one';
+        throw new AppError('invalid_request', { text: `The name ${message}.`, faults: [{ path: 'name', message }] });
+      }
+      return {
+        op: 'update',
+        ref: { orgId: ref.orgId, kind: 'chain', id: found.id },
+        expectedVersion: ref.expectedVersion,
+        decide: (current) => {
+          const whole = isPartial ? patched(writeChain(chainBody(current)), parts) : parts;
+          const { name: _name, ...body } = this.checked(documents, current.name, whole);
+          return { name: current.name, body: { ...body } };
+        },
+        audit: audited('chain.update', origin),
+      };
+    });
   }
 
   /** Refused while another chain has it as a target. */
   async remove(ref: ChainRef, origin: AuditOrigin): Promise<void> {
-    const { id, name } = this.changeable(ref);
-    const users = [...this.neighbours.fileChains(), ...this.documents(ref.orgId).map(configOf)]
-      .filter((chain) => chain.name !== name && targetsOf(chain).includes(name))
-      .map((chain) => `"${chain.name}"`);
-    if (users.length > 0) {
-      throw new AppError('conflict', { text: `It is a target of the chain ${users.slice(0, 10).join(', ')}.` });
-    }
-    await this.writer.remove(
-      { orgId: ref.orgId, kind: 'chain', id },
-      ref.expectedVersion,
-      audited('chain.delete', origin),
-    );
+    await this.writer.changeAll(async (look) => {
+      const documents = await chainsIn(look, ref.orgId);
+      const { id, name } = this.changeable(documents, ref);
+      const users = [...this.neighbours.fileChains(), ...documents.map(configOf)]
+        .filter((chain) => chain.name !== name && targetsOf(chain).includes(name))
+        .map((chain) => `"${chain.name}"`);
+      if (users.length > 0) {
+        throw new AppError('conflict', { text: `It is a target of the chain ${users.slice(0, 10).join(', ')}.` });
+      }
+      const audit = audited('chain.delete', origin);
+      const { orgId, expectedVersion } = ref;
+      return [{ op: 'remove', ref: { orgId, kind: 'chain', id }, expectedVersion, audit }];
+    });
   }
 
-  private changeable({ orgId, id }: ChainRef): RegistryDocument {
+  /** Changes one chain, by all of its organisation as they stand: no other change comes between the look and this one. */
+  private async change(
+    orgId: string,
+    decide: (documents: readonly RegistryDocument[]) => DocumentChange,
+  ): Promise<ChainView> {
+    const [document] = await this.writer.changeAll(async (look) => [decide(await chainsIn(look, orgId))]);
+    return viewOf(document as RegistryDocument, this.surroundings(this.documents(orgId)));
+  }
+
+  private changeable(documents: readonly RegistryDocument[], { id }: ChainRef): RegistryDocument {
     if (this.neighbours.fileChains().some((chain) => chain.name === id || fileChainId(chain.name) === id)) {
       throw new AppError('file_owned');
     }
-    const found = this.documents(orgId).find((document) => isNamed(document, id));
+    const found = documents.find((document) => isNamed(document, id));
     if (found === undefined) throw noSuch();
     return found;
   }
 
-  private checked(orgId: string, name: string, written: WrittenParts): ChainConfig {
-    const parsed = parseChain(name, written, this.surroundings(orgId));
+  private checked(documents: readonly RegistryDocument[], name: string, written: WrittenParts): ChainConfig {
+    const parsed = parseChain(name, written, this.surroundings(documents));
     if (parsed.ok) return parsed.chain;
     throw invalid(parsed.faults);
   }
 
-  private surroundings(orgId: string): ChainSurroundings {
+  private surroundings(documents: readonly RegistryDocument[]): ChainSurroundings {
     const models = this.neighbours.models();
-    const byName = new Map(this.entries(orgId).map((one) => [one.name, one]));
+    const byName = new Map(this.entries(documents).map((one) => [one.name, one]));
     return {
       isModel: (name) => models.resolve(name) !== null,
       whyNoModel: (name) => whyNoModel(name),
@@ -162,15 +176,19 @@ export class ChainAdmin {
   }
 
   /** Those of the file, and the documents that they do not hide. */
-  private entries(orgId: string): readonly (ChainConfig | RegistryDocument)[] {
+  private entries(documents: readonly RegistryDocument[]): readonly (ChainConfig | RegistryDocument)[] {
     const file = this.neighbours.fileChains();
     const declared = new Set(file.map(({ name }) => uniqueChainName(name)));
-    return [...file, ...this.documents(orgId).filter(({ name }) => !declared.has(uniqueChainName(name)))];
+    return [...file, ...documents.filter(({ name }) => !declared.has(uniqueChainName(name)))];
   }
 
   private documents(orgId: string): readonly RegistryDocument[] {
     return [...this.feed.current().all('chain')].filter((document) => document.orgId === orgId);
   }
+}
+
+function chainsIn(look: RegistryLook, orgId: string): Promise<readonly RegistryDocument[]> {
+  return look.holding(orgId, 'chain', {}, MAX_CHAINS * 2);
 }
 
 function viewOf(one: ChainConfig | RegistryDocument, around: ChainSurroundings): ChainView {

@@ -145,7 +145,12 @@ function lookOf(sql: EntityManager): RegistryLook {
     holding: (orgId, kind, values, limit) => {
       const fields = Object.entries(values);
       const conditions = fields.map((_, n) => `body ->> $${2 * n + 4} IS NOT DISTINCT FROM $${2 * n + 5}`);
-      return read(`${conditions.join(' AND ')} ORDER BY id LIMIT $3`, [orgId, kind, limit, ...fields.flat()]);
+      return read(`${['true', ...conditions].join(' AND ')} ORDER BY id LIMIT $3`, [
+        orgId,
+        kind,
+        limit,
+        ...fields.flat(),
+      ]);
     },
   };
 }
