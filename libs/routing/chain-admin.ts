@@ -231,6 +231,7 @@ function targetsOf(chain: ChainSettings): readonly string[] {
 
 function whyNoModel(name: string): string {
   const slash = name.indexOf('/');
+  if (slash > 0 && slash === name.length - 1) return `names no model behind "${name}"`;
   return slash > 0
     ? `names the provider "${name.slice(0, slash)}", which is not declared`
     : 'is neither a model that can be reached nor a chain';

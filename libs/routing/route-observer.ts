@@ -8,6 +8,7 @@ import { HealthBook } from './health-book.js';
 import type { ModelIndex } from './model-index.js';
 import { pageByName, type Page } from './page-by-name.js';
 import type { Router } from './router.js';
+import type { RoutePlan } from './route-plan.js';
 import { seededRandom, simulate, type SimulatedError, type Simulation } from './simulate.js';
 import type { BreakerState } from './target-state.js';
 
@@ -88,12 +89,12 @@ export class RouteObserver {
     return { items, nextCursor: page.nextCursor };
   }
 
-  /** @throws AppError `not_found` when the name leads nowhere */
+  /** @throws AppError `not_found` when the name leads nowhere, `invalid_request` when the context names what is not there */
   simulate(dryRun: DryRun): Simulation {
     const startedMs = 1;
-    const plan = new ChainIndex(this.#sources(), this.#parts(this.#supposed(dryRun, startedMs))).chainFor(
-      dryRun.request,
-    );
+    const index = new ChainIndex(this.#sources(), this.#parts(this.#supposed(dryRun, startedMs)));
+    const plan = index.chainFor(dryRun.request);
+    refuseUnknown(dryRun, index, plan);
     if (plan === null) {
       throw new AppError('not_found', { text: 'There is no chain and no model of that name.' });
     }
@@ -149,6 +150,22 @@ export class RouteObserver {
   #parts(health: HealthBook): PlanParts {
     return { models: this.source.models(), health, costOf: this.source.costOf };
   }
+}
+
+function refuseUnknown({ request, cooling }: DryRun, index: ChainIndex, plan: RoutePlan | null): void {
+  const faults: { path: string; message: string }[] = [];
+  const chains = { key_chain: request.keyChain, team_chain: request.teamChain };
+  for (const [field, name] of Object.entries(chains)) {
+    if (name !== null && index.named(request.orgId, name) === null)
+      faults.push({ path: `context.${field}`, message: 'names no chain' });
+  }
+  const targets = new Set((plan?.steps ?? []).flatMap((step) => step.targets.map(({ id }) => id)));
+  for (const [at, id] of cooling.entries()) {
+    if (plan !== null && !targets.has(id))
+      faults.push({ path: `context.cooling[${at}]`, message: 'is no target of this call' });
+  }
+  const text = faults.map(({ path, message }) => `${path} ${message}`).join('; ');
+  if (faults.length > 0) throw new AppError('invalid_request', { text: `The dry run is invalid: ${text}.`, faults });
 }
 
 /** As long as a first cool-down lasts. */

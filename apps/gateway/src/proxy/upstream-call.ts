@@ -316,8 +316,8 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
     const status = this.attempt.upstreamStatus as number;
     const received = this.#parts.length === 1 ? (this.#parts[0] as Buffer) : Buffer.concat(this.#parts);
     if (!looksLikeJson(received)) return this.#fail(new AppError('upstream_invalid'));
-    if (status >= 400) return this.#endRefused(status, received);
     const { dialect, operation } = this.attempt.way;
+    if (status >= 400) return this.#endRefused(status, received, classifyAnswer(dialect.name, status, received), null);
     const usage = this.attempt.withTier(dialect.usageOfBody(operation, received));
     const hidden = this.#mayMove ? classifyHiddenError(dialect.name, received) : null;
     if (hidden !== null) return this.#endRefused(HIDDEN_STATUS, received, hidden, usage);
@@ -342,12 +342,7 @@ export class UpstreamCall implements Dispatcher.DispatchHandler {
   }
 
   /** The provider says no: in its own words, or in those of the caller's dialect. */
-  #endRefused(
-    status: number,
-    received: Buffer,
-    failedAs = classifyAnswer(this.attempt.way.dialect.name, status, received),
-    usage: TokenUsage | null = null,
-  ): void {
+  #endRefused(status: number, received: Buffer, failedAs: Failure['class'], usage: TokenUsage | null): void {
     const { translation } = this.attempt;
     const failure = this.#failure(failedAs, received);
     const said = translation?.error(status, received) ?? { status, body: received };
