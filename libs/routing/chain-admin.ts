@@ -121,7 +121,7 @@ export class ChainAdmin {
     });
   }
 
-  /** Refused while another chain has it as a target. */
+  /** Refused while another chain has it as a target, or a key or team of the API names it. */
   async remove(ref: ChainRef, origin: AuditOrigin): Promise<void> {
     await this.writer.changeAll(async (look) => {
       const documents = await chainsIn(look, ref.orgId);
@@ -132,6 +132,7 @@ export class ChainAdmin {
       if (users.length > 0) {
         throw new AppError('conflict', { text: `It is a target of the chain ${users.slice(0, 10).join(', ')}.` });
       }
+      await refuseAttached(look, ref.orgId, name);
       const audit = audited('chain.delete', origin);
       const { orgId, expectedVersion } = ref;
       return [{ op: 'remove', ref: { orgId, kind: 'chain', id }, expectedVersion, audit }];
@@ -189,6 +190,14 @@ export class ChainAdmin {
 
 function chainsIn(look: RegistryLook, orgId: string): Promise<readonly RegistryDocument[]> {
   return look.holding(orgId, 'chain', {}, MAX_CHAINS * 2);
+}
+
+/** @throws AppError `conflict` while it stands behind a key that is not revoked, or a team */
+async function refuseAttached(look: RegistryLook, orgId: string, chain: string): Promise<void> {
+  const keys = await look.holding(orgId, 'key', { chain, revokedAtMs: null }, 10);
+  const teams = await look.holding(orgId, 'team', { chain }, 10);
+  const users = [...keys, ...teams].map(({ kind, name }) => `the ${kind} "${name}"`);
+  if (users.length > 0) throw new AppError('conflict', { text: `It stands behind ${users.join(', ')}.` });
 }
 
 function viewOf(one: ChainConfig | RegistryDocument, around: ChainSurroundings): ChainView {

@@ -55,7 +55,11 @@ export const ERROR_MATRIX = {
     action: 'next',
     blame: 'fault',
   },
-  bad_answer: { met: 'wrong content type, no JSON, a redirect, a compressed answer', action: 'next', blame: 'fault' },
+  bad_answer: {
+    met: 'wrong content type, JSON for a stream or a stream for JSON, no JSON or none of the dialect, a redirect, a compressed answer',
+    action: 'next',
+    blame: 'fault',
+  },
   bad_output: {
     met: 'the model wrote what cannot be used: arguments of a tool that are no JSON, `MALFORMED_FUNCTION_CALL`',
     action: 'next',

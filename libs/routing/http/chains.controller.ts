@@ -104,7 +104,7 @@ export class ChainsController {
     return toChainDto(view);
   }
 
-  /** Refused with 409 while another chain has it as a target. */
+  /** Refused with 409 while another chain has it as a target, or a key or team names it. */
   @Delete(':id')
   @HttpCode(204)
   @Require('routing:write')

@@ -164,6 +164,10 @@ describe('/api/routing', () => {
     }
     const used = await call('DELETE', `${CHAINS}/inner`);
     expect([used.status, used.json.detail]).toEqual([409, 'It is a target of the chain "outer".']);
+    const key = await call('POST', '/api/keys', { name: 'chained', chain: 'outer' });
+    const named = await call('DELETE', `${CHAINS}/outer`);
+    expect([named.status, named.json.detail]).toEqual([409, 'It stands behind the key "chained".']);
+    expect((await call('DELETE', `/api/keys/${key.json.id}`)).status).toBeLessThan(300);
     expect((await call('DELETE', `${CHAINS}/outer`)).status).toBe(204);
     expect((await call('DELETE', `${CHAINS}/inner`)).status).toBe(204);
   });
@@ -250,6 +254,8 @@ describe('/api/routing', () => {
     [{ chain: 'resilient', errors: Array.from({ length: 51 }, () => 500) }],
     [{ chain: 'resilient', context: { seed: -1 } }],
     [{ chain: 'resilient', context: { unknown: 1 } }],
+    [{ chain: 'resilient', context: { cooling: ['zz/y'] } }],
+    [{ chain: 'resilient', context: { key_chain: 'nope' } }],
     [{ chain: 5 }],
   ])('RTE-4: refuses the dry run %j', async (body) => {
     const refused = await simulate(body);
