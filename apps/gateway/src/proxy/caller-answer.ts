@@ -88,7 +88,7 @@ export class CallerAnswer {
       const freed = freedNanos(exchange, usage, priceOf(exchange, plane, usage));
       const headers = { ...ending.headers, ...ownHeaders(exchange, plane), ...budgetHeaders(exchange, plane, freed) };
       this.writeWhole(ending.status, headers, ending.body);
-      return ending.status < 400 ? 'upstream_failed' : null;
+      return (call.attempt.upstreamStatus ?? 0) < 400 ? 'upstream_failed' : null;
     }
     const verdict = ending.status === 0 ? null : { status: ending.status, retryAfter: ending.retryAfter };
     tellFailure(exchange, plane, ending.error, verdict);

@@ -47,8 +47,8 @@ function isEmpty(value: unknown): boolean {
   return typeof value === 'object' && Object.entries(value).every(([name, part]) => NAMING.has(name) || isEmpty(part));
 }
 
-function listIn(value: unknown): readonly Json[] | null {
-  return Array.isArray(value) ? (value as readonly Json[]) : null;
+function listIn(value: unknown): readonly (Json | null)[] | null {
+  return Array.isArray(value) ? (value as readonly (Json | null)[]) : null;
 }
 
 /** The first chunk of a chat names the role; Azure sends its filter's findings before, others the usage. */
