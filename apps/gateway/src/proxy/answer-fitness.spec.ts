@@ -83,7 +83,7 @@ describe('RTE-2: a good status does not make an answer', () => {
 });
 
 describe('RTE-2: the answer of a model without a chain', () => {
-  const direct = (body: object = {}): Routed => routed({ model: 'a/x', body });
+  const direct = (body: Readonly<Record<string, unknown>> = {}): Routed => routed({ model: 'a/x', body });
 
   it('that is JSON for a stream is told: its reader would see an empty stream', () => {
     const call = direct({ stream: true });
@@ -131,7 +131,7 @@ it('RTE-3: no target goes on behind an open call of a tool', async () => {
 });
 
 it('RTE-2: healthy answers of each dialect pass in a chain', async () => {
-  const anthropic = routed({ chain: chainOf('anthropic/x', 'a/x'), route: '/anthropic/v1/messages' });
+  const anthropic = routed({ chain: chainOf('claude/x', 'a/x'), route: '/anthropic/v1/messages' });
   anthropic.call.json(200, message);
   const google = routed(gemini(ARRAY));
   google.call.json(200, [generated]);
