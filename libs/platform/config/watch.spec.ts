@@ -155,6 +155,15 @@ describe('a changed file is applied', () => {
   });
 });
 
+it('LLM-5: a deployment that is added to a provider is applied', async () => {
+  const azure = (names: string): string =>
+    `providers: { a: { type: azure-openai, base_url: "https://a.example", api_key: secret, deployments: ${names} } }`;
+  writeFileSync(file, azure('{ x: one }'));
+  follow();
+  writeFileSync(file, azure('{ x: one, y: two }'));
+  await until(() => changes.length === 1);
+});
+
 describe('a changed boot setting', () => {
   it('stays as it was and is reported to need a restart, while live settings are applied', async () => {
     writeFileSync(file, `listen: ":1000"\nlog: { level: info }\nstores: { redis: "redis://a" }\n${withKey('a')}`);

@@ -199,6 +199,7 @@ function same(a: unknown, b: unknown): boolean {
 function revealed(value: unknown): unknown {
   if (value instanceof Secret) return { secret: value.reveal() };
   if (Array.isArray(value)) return value.map(revealed);
+  if (value instanceof Map) return [...value].map(revealed);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, revealed(inner)]));
 }

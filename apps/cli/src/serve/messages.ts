@@ -21,11 +21,13 @@ export type FromChild =
   | { readonly type: 'failed'; readonly code: string | null; readonly message: string };
 
 const MARK = '$smartflowSecret';
+const MAP = '$smartflowMap';
 
-/** A copy whose `Secret`s are marked plain objects, fit for the channel between processes of one account. */
+/** A copy whose `Secret`s and maps are marked plain objects, fit for the channel between processes of one account. */
 export function pack(value: unknown): unknown {
   if (value instanceof Secret) return { [MARK]: value.reveal() };
   if (Array.isArray(value)) return value.map(pack);
+  if (value instanceof Map) return { [MAP]: pack([...value]) };
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, pack(inner)]));
 }
@@ -37,5 +39,8 @@ export function unpack(value: unknown): unknown {
   const entries = Object.entries(value);
   const [only] = entries;
   if (entries.length === 1 && only?.[0] === MARK && typeof only[1] === 'string') return new Secret(only[1]);
+  if (entries.length === 1 && only?.[0] === MAP && Array.isArray(only[1])) {
+    return new Map(unpack(only[1]) as [unknown, unknown][]);
+  }
   return Object.fromEntries(entries.map(([key, inner]) => [key, unpack(inner)]));
 }

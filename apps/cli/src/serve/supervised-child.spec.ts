@@ -114,9 +114,10 @@ it('a child that does not stop is killed when its time is up', async () => {
   expect(lines.join()).toContain('did not stop within 200 ms');
 });
 
-it('secrets survive the way to a child, and nothing else is taken for one', () => {
-  const packed: unknown = JSON.parse(JSON.stringify(pack({ a: [new Secret('hidden')], b: { c: null, d: 1 } })));
+it('secrets and maps survive the way to a child, and nothing else is taken for one', () => {
+  const sent = { a: [new Secret('hidden')], b: { c: null, d: new Map([['e', 1]]), f: new Map() } };
+  const packed: unknown = JSON.parse(JSON.stringify(pack(sent)));
   const { a, ...rest } = unpack(packed) as { a: Secret[]; b: unknown };
   expect(a[0]?.reveal()).toBe('hidden');
-  expect(rest).toEqual({ b: { c: null, d: 1 } });
+  expect(rest).toEqual({ b: sent.b });
 });
